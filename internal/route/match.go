@@ -1,0 +1,98 @@
+package route
+
+import (
+	"cmp"
+	"strings"
+)
+
+// bound is a rule with what it leads to.
+type bound struct {
+	Rule
+	backend string
+	app     string
+	port    int
+}
+
+// compare ranks rules: weight descending, exact host before wildcard (the longer suffix first) before any, longest path,
+// app id, port, path text. The first that matches wins (decisions.md, "ties").
+func (e *bound) compare(f *bound) int {
+	return cmp.Or(
+		cmp.Compare(f.Weight, e.Weight),
+		cmp.Compare(hostRank(f.Host), hostRank(e.Host)),
+		cmp.Compare(len(f.Path), len(e.Path)),
+		cmp.Compare(e.app, f.app),
+		cmp.Compare(e.port, f.port),
+		cmp.Compare(e.Path, f.Path),
+	)
+}
+
+// hostRank is larger for a more specific host pattern.
+func hostRank(host string) int {
+	if !strings.HasPrefix(host, "*") {
+		return 1 << 20
+	}
+	return len(host)
+}
+
+// Step is one rule that Match looked at.
+type Step struct {
+	Rule    Rule
+	Backend string
+	Matched bool
+}
+
+// Trace collects what Match looked at, in order; a nil Trace collects nothing.
+type Trace struct{ Steps []Step }
+
+func (tr *Trace) add(e *bound, matched bool) {
+	if tr != nil {
+		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, Matched: matched})
+	}
+}
+
+// Match finds the backend for a request by host and path, with the rule that won; nil if no rule matches. host must be a
+// NormalHost; path is the raw path of the request target, without the query, not decoded.
+func (t *Table) Match(host, path string, tr *Trace) (*Backend, Rule) {
+	best := firstMatch(&t.hosts, host, path, nil, tr)
+	for i := 0; i < len(host); i++ {
+		if host[i] == '.' {
+			best = firstMatch(&t.hosts, host[i:], path, best, tr)
+		}
+	}
+	return t.winner(firstMatch(&t.hosts, "", path, best, tr))
+}
+
+// MatchApp finds the backend for an X-Marathon-App-Id value, compared without case; nil if there is none.
+func (t *Table) MatchApp(id string, tr *Trace) (*Backend, Rule) {
+	return t.winner(firstMatch(&t.apps, strings.ToLower(id), "", nil, tr))
+}
+
+// firstMatch is the better of best and the first rule under key that matches the path.
+func firstMatch(in *shards[[]*bound], key, path string, best *bound, tr *Trace) *bound {
+	list, _ := in.get(key)
+	for _, e := range list {
+		if best != nil && best.compare(e) < 0 {
+			break
+		}
+		ok := e.matchPath(path)
+		tr.add(e, ok)
+		if ok {
+			return e
+		}
+	}
+	return best
+}
+
+func (t *Table) winner(e *bound) (*Backend, Rule) {
+	if e == nil {
+		return nil, Rule{}
+	}
+	return t.Backend(e.backend), e.Rule
+}
+
+func (e *bound) matchPath(path string) bool {
+	if !e.IgnoreCase {
+		return strings.HasPrefix(path, e.Path)
+	}
+	return len(path) >= len(e.Path) && strings.EqualFold(path[:len(e.Path)], e.Path)
+}

@@ -1,0 +1,107 @@
+package route
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// State is what Marathon says of a task that has a server.
+type State uint32
+
+// The states.
+const (
+	Ready      State = iota // takes requests
+	LastResort              // the agent is unreachable: used only while nothing better is up
+	Draining                // takes no new request; running ones finish
+)
+
+// String is the state's word in text forms.
+func (s State) String() string { return [...]string{"ready", "last-resort", "draining"}[s] }
+
+// Health is what checks say of a server.
+type Health uint32
+
+// The healths.
+const (
+	NoCheck Health = iota // nobody checks it: it counts as available
+	Up
+	Initial // waits for its first probe
+	Down
+)
+
+// Key names one live server. Pooled connections and retries are bound to it, not to the address: a freed host port can belong
+// to another app within seconds.
+type Key struct {
+	Backend, Name, App, Task string // Name is the HAProxy server name
+	Addr                     netip.AddrPort
+}
+
+// Server is one task's address as it is being used. It outlives tables: a table refers to it, Build keeps it. The exported
+// fields never change; what does change is atomic.
+type Server struct {
+	Key
+	Cookie string
+	ID     int
+	Stats  *Stats // of (backend, server name), shared with an earlier server of the same name
+
+	state    atomic.Uint32
+	health   atomic.Uint32
+	inflight atomic.Int64
+	drained  atomic.Int64 // Unix nanoseconds since when it drains, 0 if it does not
+	changed  atomic.Int64 // Unix nanoseconds of the last change of status
+}
+
+// State is what Marathon last said of it.
+func (s *Server) State() State { return State(s.state.Load()) }
+
+// Health is what checks last said of it.
+func (s *Server) Health() Health { return Health(s.health.Load()) }
+
+// Changed is when its state or health last changed.
+func (s *Server) Changed() time.Time { return time.Unix(0, s.changed.Load()) }
+
+// DrainingSince is when it began to drain, the zero time if it does not.
+func (s *Server) DrainingSince() time.Time {
+	if ns := s.drained.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}
+
+// Usable says whether it may take a new request at all, as a last resort included.
+func (s *Server) Usable() bool { return s.State() != Draining && s.Health() <= Up }
+
+// Begin counts a request, tunnel or TCP connection that now runs on it; every Begin is followed by exactly one End.
+func (s *Server) Begin() {
+	s.inflight.Add(1)
+	s.Stats.Sessions.Inc()
+}
+
+// End takes back a Begin and returns how many still run.
+func (s *Server) End() int64 {
+	s.Stats.Sessions.Dec()
+	return s.inflight.Add(-1)
+}
+
+// InFlight is how many requests, tunnels and TCP connections run on it now.
+func (s *Server) InFlight() int64 { return s.inflight.Load() }
+
+// SetHealth records what a check found at now.
+func (s *Server) SetHealth(h Health, now time.Time) {
+	if Health(s.health.Swap(uint32(h))) != h {
+		s.changed.Store(now.UnixNano())
+	}
+}
+
+func (s *Server) setState(st State, now time.Time) {
+	if State(s.state.Swap(uint32(st))) == st {
+		return
+	}
+	s.changed.Store(now.UnixNano())
+	if st == Draining {
+		s.drained.Store(now.UnixNano())
+	} else {
+		s.drained.Store(0)
+	}
+}

@@ -1,0 +1,129 @@
+package route
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Mode says how bytes are treated on a listener and towards a backend: HAProxy's "mode".
+type Mode string
+
+// The two modes.
+const (
+	HTTP Mode = "http"
+	TCP  Mode = "tcp"
+)
+
+// Entry says how a listener finds the backend for a request.
+type Entry string
+
+// The kinds of entry.
+const (
+	ByHost    Entry = "host"    // rules by Host and path: :80 and :443
+	ByAppID   Entry = "appid"   // the X-Marathon-App-Id field: :9091
+	ByService Entry = "service" // everything goes to one backend: a service port
+)
+
+// Balance is the algorithm that chooses a server, by its HAProxy name.
+type Balance string
+
+// The algorithms that are carried out.
+const (
+	RoundRobin Balance = "roundrobin"
+	LeastConn  Balance = "leastconn"
+	Source     Balance = "source"
+)
+
+// Names of the listeners that belong to the load balancer itself, as Marathon-LB's HAProxy has them.
+const (
+	HTTPIn  = "marathon_http_in"
+	AppIDIn = "marathon_http_appid_in"
+	HTTPSIn = "marathon_https_in"
+)
+
+// Spec is the whole desired state as plain sorted data. It prints as text that a person can read and a test can hold.
+type Spec struct {
+	Listeners []ListenerSpec // sorted by Compare
+	Backends  []BackendSpec  // sorted by (App, Port, Name)
+}
+
+// ListenerSpec is one port to listen on: HAProxy's frontend.
+type ListenerSpec struct {
+	Name    string         // the frontend's name on the page and in the CSV
+	Bind    netip.AddrPort // where; an invalid or unspecified address means every address, IPv4 and IPv6
+	Mode    Mode
+	Entry   Entry
+	Backend string // with ByService: the backend that gets everything
+	App     string // the app it belongs to, empty for the load balancer's own
+}
+
+// BackendSpec is one service of one app: a set of interchangeable servers and how to reach them.
+type BackendSpec struct {
+	Name      string // app id without its first character, "/" as "_", then "_" and Port (marathon-lb.md 3.10)
+	App       string // app id, or deployment group
+	PortIndex int    // the {n} of its labels
+	Port      int    // effective service port
+	Mode      Mode
+	Balance   Balance
+	Sticky    string // name of the persistence cookie, empty for none
+	Check     *Check // how the task's health is checked, nil for not at all
+	Rules     []Rule // what leads here from listeners shared with others
+	Servers   []ServerSpec
+}
+
+// Rule leads requests of a shared listener to the backend it stands in. A label that lists several hosts or paths makes a
+// rule for each pair.
+type Rule struct {
+	Host       string // lower case without port; "*.suffix" for one or more labels below, "*" for any; empty with AppID
+	Path       string // prefix as HAProxy's path_beg takes it: byte-wise, no decoding, not segment-aware; empty for any
+	IgnoreCase bool   // path_beg -i
+	Weight     int    // larger first
+	AppID      string // lower-cased app id that :9091 compares with; empty with Host
+}
+
+// ServerSpec is one task's address for one service.
+type ServerSpec struct {
+	Name   string // HAProxy server name (marathon-lb.md 3.10)
+	App    string // id of the app the task belongs to (differs from the backend's in a deployment group)
+	Task   string // Marathon's task id
+	Addr   netip.AddrPort
+	Cookie string // value of the persistence cookie
+	ID     int    // HAProxy's server id, 1..32766
+	State  State
+	// Vouched: Marathon itself checks the task and all results are good.
+	Vouched bool
+}
+
+// Check is how a backend's servers are probed, from the app's healthChecks.
+type Check struct {
+	Protocol string // Marathon's word: HTTP, HTTPS, MESOS_HTTP, MESOS_HTTPS, TCP, MESOS_TCP
+	Path     string // for the HTTP kinds, "/" by default
+	Port     int    // fixed port, 0 for the server's own
+	Interval time.Duration
+	Timeout  time.Duration
+	Rise     int // good probes in a row until UP
+	Fall     int // bad probes in a row until DOWN
+}
+
+// AnyAddr is the bind address for every address of both families at a port.
+func AnyAddr(port int) netip.AddrPort { return netip.AddrPortFrom(netip.Addr{}, uint16(port)) }
+
+// BindText is a bind address as HAProxy writes it: "*:80" for every address.
+func BindText(b netip.AddrPort) string {
+	if !b.Addr().IsValid() || b.Addr().IsUnspecified() {
+		return "*" + ":" + itoa(int(b.Port()))
+	}
+	return b.String()
+}
+
+// NormalHost is a Host field as rules compare it: lower case, no port, no trailing dot. It does not allocate for a host that
+// is normal already.
+func NormalHost(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		if host[0] == '[' || strings.IndexByte(host, ':') == i {
+			host = host[:i]
+		}
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}

@@ -1,0 +1,113 @@
+package route
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// String is the spec as text: a line for each listener and backend, indented lines for a backend's rules, check and servers.
+func (s Spec) String() string {
+	var b strings.Builder
+	for _, l := range s.Listeners {
+		fmt.Fprintln(&b, l)
+	}
+	for _, k := range s.Backends {
+		b.WriteString(k.String())
+	}
+	return b.String()
+}
+
+// String is one line: "listener NAME BIND MODE by ENTRY" or "... -> BACKEND".
+func (l ListenerSpec) String() string {
+	to := "by " + string(l.Entry)
+	if l.Entry == ByService {
+		to = "-> " + l.Backend
+	}
+	return fmt.Sprintf("listener %s %s %s %s", l.Name, BindText(l.Bind), l.Mode, to)
+}
+
+// String is the backend's line and, indented, its rules, check and servers.
+func (k BackendSpec) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "backend %s app=%s port=%d/%d %s %s", k.Name, k.App, k.PortIndex, k.Port, k.Mode, k.Balance)
+	if k.Sticky != "" {
+		fmt.Fprintf(&b, " sticky=%s", k.Sticky)
+	}
+	b.WriteByte('\n')
+	for _, r := range k.Rules {
+		fmt.Fprintf(&b, "  %s\n", r)
+	}
+	if k.Check != nil {
+		fmt.Fprintf(&b, "  %s\n", k.Check)
+	}
+	for _, s := range k.Servers {
+		fmt.Fprintf(&b, "  %s\n", s)
+	}
+	return b.String()
+}
+
+// String is "rule host=... path=... weight=N" or "rule appid=...".
+func (r Rule) String() string {
+	if r.AppID != "" {
+		return "rule appid=" + r.AppID
+	}
+	b := "rule host=" + r.Host
+	if r.Path != "" {
+		b += " path=" + r.Path
+	}
+	if r.IgnoreCase {
+		b += " -i"
+	}
+	return b + " weight=" + itoa(r.Weight)
+}
+
+// String is "check PROTOCOL [PATH] [port=N] inter=D timeout=D rise=N fall=N".
+func (c *Check) String() string {
+	b := "check " + c.Protocol
+	if c.Path != "" {
+		b += " " + c.Path
+	}
+	if c.Port != 0 {
+		b += " port=" + itoa(c.Port)
+	}
+	return fmt.Sprintf("%s inter=%s timeout=%s rise=%d fall=%d", b, c.Interval, c.Timeout, c.Rise, c.Fall)
+}
+
+// String is "server NAME ADDRESS task=ID [state] [vouched]".
+func (s ServerSpec) String() string {
+	b := fmt.Sprintf("server %s %s id=%d cookie=%s task=%s", s.Name, s.Addr, s.ID, s.Cookie, s.Task)
+	if s.State != Ready {
+		b += " " + s.State.String()
+	}
+	if s.Vouched {
+		b += " vouched"
+	}
+	return b
+}
+
+// Compare orders listeners as HAProxy's configuration has them: :80, :9091, :443, then service ports by (app, port).
+func (l ListenerSpec) Compare(m ListenerSpec) int {
+	return cmp.Or(
+		cmp.Compare(l.rank(), m.rank()),
+		cmp.Compare(l.App, m.App),
+		cmp.Compare(l.Bind.Port(), m.Bind.Port()),
+		cmp.Compare(l.Name, m.Name),
+	)
+}
+
+func (l ListenerSpec) rank() int {
+	if i := slices.Index([]string{HTTPIn, AppIDIn, HTTPSIn}, l.Name); i >= 0 {
+		return i
+	}
+	return 3
+}
+
+// Compare orders backends by (app, service port, name).
+func (k BackendSpec) Compare(m BackendSpec) int {
+	return cmp.Or(cmp.Compare(k.App, m.App), cmp.Compare(k.Port, m.Port), cmp.Compare(k.Name, m.Name))
+}
