@@ -1,0 +1,51 @@
+// Package marathon reads Marathon (its REST API and its event stream) and says what should be served: JSON and events in,
+// route.Change out. It knows nothing of the sockets of clients.
+package marathon
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Options is what the Marathon side obeys. config binds command-line flags to these fields; each comment is the flag's help.
+type Options struct {
+	// Endpoints are Marathon's base URLs (http://master.mesos:8080), tried in order.
+	Endpoints []string
+	// Poll reads all apps each PollInterval instead of following Marathon's event stream.
+	Poll bool
+	// PollInterval is the time between two reads in poll mode.
+	PollInterval time.Duration
+	// Credentials is user:password for HTTP basic authentication at Marathon.
+	Credentials string
+	// CredentialsFile is a file whose first line is user:password; an empty first line means no authentication.
+	CredentialsFile string
+	// CACert is a PEM file with the certificates that Marathon's TLS certificate must descend from; empty for the system's.
+	CACert string
+	// MaxBackoff caps the pause before the event stream is opened again.
+	MaxBackoff time.Duration
+	// Silence is how long the event stream may carry no byte, heartbeats included, before it counts as dead.
+	Silence time.Duration
+	// ResyncInterval is the time between two full reads that correct whatever events missed; 0 chooses 60 s, or 300 s above 500 apps.
+	ResyncInterval time.Duration
+	// GuardWindow is how long a sudden collapse of the table is held back and read again before it is believed.
+	GuardWindow time.Duration
+
+	// Groups are the load balancer's groups: a service is served if its HAPROXY_GROUP names one of them; "*" serves all.
+	Groups []string
+	// HealthCheck routes only to tasks that Marathon considers healthy.
+	HealthCheck bool
+	// StrictMode serves only services whose HAPROXY_{n}_ENABLED is true.
+	StrictMode bool
+	// FrameworkName is the id, without leading slash, of the app that is this load balancer itself; it is not served.
+	FrameworkName string
+	// DontBindHTTPHTTPS opens neither :80 nor :443.
+	DontBindHTTPHTTPS bool
+	// HTTPBind is where requests are routed by Host; port 0 lets the kernel choose.
+	HTTPBind netip.AddrPort
+	// AppIDBind is where requests are routed by their X-Marathon-App-Id field.
+	AppIDBind netip.AddrPort
+	// ReservedPorts are ports this process itself binds; no app can take them.
+	ReservedPorts []int
+	// ServiceAddr is the address service ports are bound to where no HAPROXY_{n}_BIND_ADDR is given; invalid means all addresses.
+	ServiceAddr netip.Addr
+}
