@@ -147,21 +147,21 @@ type Unreachable struct {
 
 // Task is one task of an app.
 type Task struct {
-	ID          string      `json:"id"`
-	AppID       string      `json:"appId"`
-	Host        string      `json:"host"`        // name or address of the agent
-	Ports       []int       `json:"ports"`       // host ports, in the order of the mappings that have one; [] for terminal tasks
-	IPAddresses []TaskIP    `json:"ipAddresses"` // of the task itself; meaningful in container mode
-	State       TaskState   `json:"state"`       // empty before 1.1.2
-	StagedAt    Time        `json:"stagedAt"`
-	StartedAt   Time        `json:"startedAt"`
-	Version     string      `json:"version"` // of the definition it was started with
-	Results     []HealthRes `json:"healthCheckResults"`
+	ID          string         `json:"id"`
+	AppID       string         `json:"appId"`
+	Host        string         `json:"host"`        // name or address of the agent
+	Ports       []int          `json:"ports"`       // host ports, in the order of the mappings that have one; [] for terminal tasks
+	IPAddresses []TaskIP       `json:"ipAddresses"` // of the task itself; meaningful in container mode
+	State       TaskState      `json:"state"`       // empty before 1.1.2
+	StagedAt    Time           `json:"stagedAt"`
+	StartedAt   Time           `json:"startedAt"`
+	Version     string         `json:"version"` // of the definition it was started with
+	Results     []HealthResult `json:"healthCheckResults"`
 }
 
-// HealthRes is the newest result of one health check for a task; nothing says of which. Before 1.6 the list is absent when
+// HealthResult is the newest result of one health check for a task; nothing says of which. Before 1.6 the list is absent when
 // there are no results, later it is []: both mean that there is no news.
-type HealthRes struct {
+type HealthResult struct {
 	Alive       *bool  `json:"alive"`
 	LastSuccess Time   `json:"lastSuccess"`
 	LastFailure Time   `json:"lastFailure"`
