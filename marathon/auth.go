@@ -1,0 +1,148 @@
+package marathon
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+)
+
+// Credentials make the value of the Authorization field. A login that expires renews itself in Authorization.
+type Credentials interface {
+	Authorization(context.Context) (string, error)
+}
+
+// Basic is user:password for HTTP basic authentication (RFC 7617). The first colon ends the user's name.
+type Basic string
+
+// Authorization is "Basic" and the base64 of user:password.
+func (b Basic) Authorization(context.Context) (string, error) {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(b)), nil
+}
+
+// credentials chooses as Marathon-LB does: the file if one is named, even if its first line is empty (no authentication
+// then), else the option.
+func (o Options) credentials() (Credentials, error) {
+	text := o.Credentials
+	if o.CredentialsFile != "" {
+		line, err := firstLine(o.CredentialsFile)
+		if err != nil {
+			return nil, fmt.Errorf("credentials file: %w", err)
+		}
+		text = line
+	}
+	switch {
+	case text == "":
+		return nil, nil
+	case !strings.Contains(text, ":"):
+		return nil, errors.New("credentials for Marathon must be user:password, there is no colon")
+	}
+	return Basic(text), nil
+}
+
+func firstLine(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Scan()
+	return strings.TrimRight(lines.Text(), "\r"), lines.Err()
+}
+
+// trust is the set of hosts that may see the credentials: the configured endpoints, and leaders they name. It is what keeps a
+// redirect from carrying them to a stranger, and from losing them on the way to the leader, as net/http would when the host's
+// name changes.
+type trust struct {
+	mu         sync.Mutex
+	configured map[string]bool
+	leaders    map[string]bool
+}
+
+// mostLeaders bounds what endpoints can make us remember.
+const mostLeaders = 64
+
+func newTrust(endpoints []*url.URL) *trust {
+	t := &trust{configured: map[string]bool{}, leaders: map[string]bool{}}
+	for _, u := range endpoints {
+		t.configured[origin(u)] = true
+	}
+	return t
+}
+
+// origin is scheme, host and port: credentials meant for https are not shown to the same host in clear text.
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
+func (t *trust) has(u *url.URL) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.configured[origin(u)] || t.leaders[origin(u)]
+}
+
+// learn adds a leader, if an endpoint of ours says so and the way there is no less safe than the way to the endpoint.
+func (t *trust) learn(from, leader *url.URL) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.configured[origin(from)] || leader.Host == "" || from.Scheme == "https" && leader.Scheme != "https" {
+		return
+	}
+	if len(t.leaders) >= mostLeaders {
+		clear(t.leaders)
+	}
+	t.leaders[origin(leader)] = true
+}
+
+// authorize is the RoundTripper that puts credentials on requests to trusted hosts and learns the leader from their answers.
+type authorize struct {
+	next        http.RoundTripper
+	credentials Credentials // nil for none
+	trust       *trust
+}
+
+// RoundTrip sets Authorization on a copy of the request.
+func (a *authorize) RoundTrip(r *http.Request) (*http.Response, error) {
+	if a.credentials != nil && a.trust.has(r.URL) {
+		value, err := a.credentials.Authorization(r.Context())
+		if err != nil {
+			return nil, fmt.Errorf("credentials: %w", err)
+		}
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", value)
+	}
+	resp, err := a.next.RoundTrip(r)
+	if err == nil {
+		if leader, perr := url.Parse(resp.Header.Get(leaderHeader)); perr == nil {
+			a.trust.learn(r.URL, leader)
+		}
+	}
+	return resp, err
+}
+
+// ErrRedirect says that Marathon's redirect was not followed.
+var ErrRedirect = errors.New("redirect refused")
+
+// checkRedirect follows at most three, and none from https to http.
+func (t *trust) checkRedirect(r *http.Request, via []*http.Request) error {
+	last := via[len(via)-1]
+	switch {
+	case len(via) > 3:
+		return fmt.Errorf("%w: more than 3", ErrRedirect)
+	case last.URL.Scheme == "https" && r.URL.Scheme != "https":
+		return fmt.Errorf("%w: from https to %s", ErrRedirect, r.URL.Scheme)
+	}
+	t.learn(last.URL, r.URL)
+	return nil
+}
