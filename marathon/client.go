@@ -3,6 +3,7 @@ package marathon
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -66,6 +68,27 @@ func NewClient(o ClientOptions) (*Client, error) {
 	c.transport = c.newTransport()
 	c.http = c.newHTTP(c.transport)
 	return c, nil
+}
+
+// Client makes the client the options describe: it reads the files they name, but connects to nothing yet.
+func (o Options) Client() (*Client, error) {
+	credentials, err := o.credentials()
+	if err != nil {
+		return nil, err
+	}
+	co := ClientOptions{Endpoints: o.Endpoints, Credentials: credentials}
+	if o.CACert != "" {
+		pem, err := os.ReadFile(o.CACert)
+		if err != nil {
+			return nil, fmt.Errorf("CA certificate of Marathon: %w", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("CA certificate of Marathon: no PEM certificate in %s", o.CACert)
+		}
+		co.TLS = &tls.Config{RootCAs: roots}
+	}
+	return NewClient(co)
 }
 
 func defaultTo[T comparable](p *T, value T) {
@@ -244,7 +267,7 @@ func (c *Client) ask(ctx context.Context, base *url.URL, path string, query url.
 	from := Source{Endpoint: base.String(), Sent: time.Now()}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return &ReadError{Reason: reasonOf(err, Connect), Endpoint: from.Endpoint, Path: path, Err: err}
+		return &ReadError{Reason: reasonOf(err, ReasonConnect), Endpoint: from.Endpoint, Path: path, Err: err}
 	}
 	defer resp.Body.Close()
 	from.Leader = resp.Header.Get(leaderHeader)
@@ -252,7 +275,7 @@ func (c *Client) ask(ctx context.Context, base *url.URL, path string, query url.
 	if err := read(from, resp); errors.Is(err, ErrAppGone) {
 		return err
 	} else if err != nil {
-		return &ReadError{Reason: reasonOf(err, BadJSON), Endpoint: from.Endpoint, Path: path, Err: err}
+		return &ReadError{Reason: reasonOf(err, ReasonBadJSON), Endpoint: from.Endpoint, Path: path, Err: err}
 	}
 	return nil
 }

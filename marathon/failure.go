@@ -17,16 +17,16 @@ type Reason string
 
 // The reasons.
 const (
-	Connect   Reason = "connect"   // no connection, or it broke before the answer began
-	Timeout   Reason = "timeout"   // connection or answer took too long
-	Auth      Reason = "auth"      // 401 or 403
-	Status    Reason = "status"    // any other status than the one asked for
-	Redirect  Reason = "redirect"  // redirect refused
-	NotJSON   Reason = "not_json"  // an HTML page, mostly
-	Truncated Reason = "truncated" // the body ended, or broke, too early
-	BadJSON   Reason = "bad_json"  // not JSON after all, or of the wrong types
-	NoApps    Reason = "no_apps"   // JSON without what was asked for: {}, {"apps":null}
-	TooLarge  Reason = "too_large" // more than is read
+	ReasonConnect   Reason = "connect"   // no connection, or it broke before the answer began
+	ReasonTimeout   Reason = "timeout"   // connection or answer took too long
+	ReasonAuth      Reason = "auth"      // 401 or 403
+	ReasonStatus    Reason = "status"    // any other status than the one asked for
+	ReasonRedirect  Reason = "redirect"  // redirect refused
+	ReasonNotJSON   Reason = "not_json"  // an HTML page, mostly
+	ReasonTruncated Reason = "truncated" // the body ended, or broke, too early
+	ReasonBadJSON   Reason = "bad_json"  // not JSON after all, or of the wrong types
+	ReasonNoApps    Reason = "no_apps"   // JSON without what was asked for: {}, {"apps":null}
+	ReasonTooLarge  Reason = "too_large" // more than is read
 )
 
 // ReadError is a read that failed at one endpoint.
@@ -63,23 +63,23 @@ func reasonOf(err error, otherwise Reason) Reason {
 	var operation *net.OpError
 	switch {
 	case errors.As(err, &status) && (status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return Auth
+		return ReasonAuth
 	case errors.As(err, &status):
-		return Status
+		return ReasonStatus
 	case errors.As(err, &large):
-		return TooLarge
+		return ReasonTooLarge
 	case errors.Is(err, ErrRedirect):
-		return Redirect
+		return ReasonRedirect
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return Timeout
+		return ReasonTimeout
 	case errors.Is(err, ErrNotJSON):
-		return NotJSON
+		return ReasonNotJSON
 	case errors.Is(err, ErrNoApps):
-		return NoApps
-	case otherwise == Connect, errors.As(err, &syntax):
+		return ReasonNoApps
+	case otherwise == ReasonConnect, errors.As(err, &syntax):
 		return otherwise
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.As(err, &operation):
-		return Truncated
+		return ReasonTruncated
 	}
 	return otherwise
 }
