@@ -1,0 +1,106 @@
+package marathon
+
+import "time"
+
+// Health is what is made of Marathon's word on a task.
+type Health uint8
+
+// The verdicts. Only Unhealthy and Waiting keep a running task from being used.
+const (
+	Unchecked Health = iota // the app has no health checks: it serves as soon as it runs
+	Healthy                 // all results are good, or were when Marathon last had any
+	Unhealthy               // some result is bad
+	Waiting                 // new, or not ready by its readiness check: its first good result is awaited
+	Presumed                // no result was ever seen, but it is too old to be new: Marathon forgot, as after a change of leader
+)
+
+// Facts is what is known of an app's tasks beyond what Marathon's JSON says at the moment.
+type Facts struct {
+	Health map[string]Health // by task id, one for each task of the app
+}
+
+// verdicts remember by task id whether its results were good: Marathon keeps them in the memory of its leader only.
+type verdicts map[string]bool
+
+// judge gives the verdict on a task at the time now, and when to look again if that may change with time alone.
+func (v verdicts) judge(a *App, t *Task, now time.Time) (Health, time.Time) {
+	if ready, again := a.ready(t, now); !ready {
+		return Waiting, again
+	}
+	if len(a.HealthChecks) == 0 {
+		return Unchecked, time.Time{}
+	}
+	if alive, news := t.alive(); news {
+		v[t.ID] = alive
+	}
+	if alive, known := v[t.ID]; known && alive {
+		return Healthy, time.Time{}
+	} else if known {
+		return Unhealthy, time.Time{}
+	}
+	if t.StartedAt.IsZero() {
+		return Waiting, time.Time{}
+	}
+	if old := t.StartedAt.Add(a.patience()); now.Before(old) {
+		return Waiting, old
+	}
+	return Presumed, time.Time{}
+}
+
+// patience is how long after its start a task can be without a result for no other reason than its youth.
+func (a *App) patience() time.Duration {
+	most := 0
+	for _, c := range a.HealthChecks {
+		most = max(most, c.GracePeriodSeconds+c.IntervalSeconds)
+	}
+	return time.Duration(most) * time.Second
+}
+
+// alive is the joint word of all results: one that is bad is enough. Results of a former incarnation of the same instance are no
+// news, and neither is an empty list.
+func (t *Task) alive() (alive, news bool) {
+	alive = true
+	for _, r := range t.Results {
+		if r.Alive == nil || r.stale(t) {
+			continue
+		}
+		news = true
+		alive = alive && *r.Alive
+	}
+	return alive && news, news
+}
+
+// stale says that a result is about what ran before the task started.
+func (r HealthResult) stale(t *Task) bool {
+	newest := r.LastSuccess.Time
+	if !*r.Alive && r.LastFailure.After(newest) {
+		newest = r.LastFailure.Time
+	}
+	return !newest.IsZero() && newest.Before(t.StartedAt.Time)
+}
+
+// ready is the gate of readiness checks, which Marathon runs only on new tasks and only during a deployment. A new task without
+// a result is given as long as its first check may take.
+func (a *App) ready(t *Task, now time.Time) (ready bool, again time.Time) {
+	if len(a.ReadinessChecks) == 0 || len(a.Deployments) == 0 || t.Version != a.Version {
+		return true, time.Time{}
+	}
+	found := false
+	for _, r := range a.ReadinessResults {
+		if r.TaskID == t.ID {
+			found = true
+			if !r.Ready {
+				return false, time.Time{}
+			}
+		}
+	}
+	if found {
+		return true, time.Time{}
+	}
+	longest := 0
+	for _, c := range a.ReadinessChecks {
+		longest = max(longest, c.TimeoutSeconds)
+	}
+	first := t.StartedAt.Add(time.Duration(longest+5) * time.Second)
+	return !now.Before(first), first
+}
