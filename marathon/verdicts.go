@@ -30,21 +30,31 @@ func (v verdicts) judge(a *App, t *Task, now time.Time) (Health, time.Time) {
 	if len(a.HealthChecks) == 0 {
 		return Unchecked, time.Time{}
 	}
-	if alive, news := t.alive(); news {
-		v[t.ID] = alive
+	alive, known := t.alive()
+	if !known {
+		alive, known = v[t.ID]
 	}
-	if alive, known := v[t.ID]; known && alive {
+	switch {
+	case known && alive:
 		return Healthy, time.Time{}
-	} else if known {
+	case known:
 		return Unhealthy, time.Time{}
-	}
-	if t.StartedAt.IsZero() {
+	case t.StartedAt.IsZero():
 		return Waiting, time.Time{}
 	}
 	if old := t.StartedAt.Add(a.patience()); now.Before(old) {
 		return Waiting, old
 	}
 	return Presumed, time.Time{}
+}
+
+// learn remembers what the results of the app's tasks say.
+func (v verdicts) learn(a *App) {
+	for i := range a.Tasks {
+		if alive, news := a.Tasks[i].alive(); news {
+			v[a.Tasks[i].ID] = alive
+		}
+	}
 }
 
 // patience is how long after its start a task can be without a result for no other reason than its youth.

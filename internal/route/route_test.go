@@ -1,0 +1,327 @@
+package route_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"marathon-lb/internal/route"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var t0 = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// service is a backend on a port with n servers 10.0.0.i and the rules given.
+func service(app string, port, n int, rules ...route.Rule) route.BackendSpec {
+	name := strings.ReplaceAll(app[1:], "/", "_") + fmt.Sprintf("_%d", port)
+	k := route.BackendSpec{
+		Name: name, App: app, Port: port, Mode: route.HTTP, Balance: route.RoundRobin, Rules: rules,
+	}
+	for i := range n {
+		k.Servers = append(k.Servers, route.ServerSpec{
+			Name: fmt.Sprintf("10_0_0_%d_31000", i+1), App: app, Task: fmt.Sprintf("%s.%d", name, i+1),
+			Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 31000), Cookie: fmt.Sprint("c", i+1),
+		})
+	}
+	return k
+}
+
+func listen(name string, port int) route.ListenerSpec {
+	return route.ListenerSpec{Name: name, Bind: route.AnyAddr(port), Mode: route.HTTP, Entry: route.ByService, Backend: name}
+}
+
+func build(t *testing.T, prev *route.Table, c route.Change) (*route.Table, route.Diff) {
+	t.Helper()
+	if c.Now.IsZero() {
+		c.Now = t0
+	}
+	return route.Build(prev, c)
+}
+
+func set(backends ...route.BackendSpec) route.Change { return route.Change{SetBackends: backends} }
+
+func TestSpecPrintsWhatWasBuilt(t *testing.T) {
+	k := service("/team/web", 10000, 2, route.Rule{Host: "a.example.com", Path: "/x", IgnoreCase: true, Weight: 1})
+	k.Sticky, k.Servers[1].State, k.Servers[0].Vouched = "id", route.Draining, true
+	k.Check = &route.Check{Protocol: "HTTP", Path: "/health", Interval: time.Second, Timeout: time.Second, Rise: 2, Fall: 4}
+	spec := route.Spec{Listeners: []route.ListenerSpec{
+		{Name: route.HTTPIn, Bind: route.AnyAddr(80), Mode: route.HTTP, Entry: route.ByHost},
+		listen("team_web_10000", 10000),
+	}, Backends: []route.BackendSpec{k}}
+	const want = `listener marathon_http_in *:80 http by host
+listener team_web_10000 *:10000 http -> team_web_10000
+backend team_web_10000 app=/team/web port=0/10000 http roundrobin sticky=id
+  rule host=a.example.com path=/x -i weight=1
+  check HTTP /health inter=1s timeout=1s rise=2 fall=4
+  server 10_0_0_1_31000 10.0.0.1:31000 id=0 cookie=c1 task=team_web_10000.1 vouched
+  server 10_0_0_2_31000 10.0.0.2:31000 id=0 cookie=c2 task=team_web_10000.2 draining
+`
+	table, diff := build(t, route.NewTable(1), spec.Change(t0))
+	if got := table.Spec().String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if len(diff.Open) != 2 || len(diff.Left) != 1 {
+		t.Errorf("opened %d, left %d; want 2 and 1", len(diff.Open), len(diff.Left))
+	}
+}
+
+func TestMatchRanksRules(t *testing.T) {
+	rule := func(host, path string, weight int) route.Rule {
+		return route.Rule{Host: host, Path: path, Weight: weight}
+	}
+	table, _ := build(t, route.NewTable(1), set(
+		service("/any", 1, 1, rule("*", "", 0)),
+		service("/wild", 2, 1, rule("*.example.com", "", 0)),
+		service("/wilder", 3, 1, rule("*.b.example.com", "", 0)),
+		service("/exact", 4, 1, rule("a.example.com", "", 0)),
+		service("/api", 5, 1, rule("a.example.com", "/api", 1)),
+		service("/apilong", 6, 1, rule("a.example.com", "/api/v2", 1)),
+		service("/dup", 7, 1, rule("a.example.com", "", 0)),
+		service("/heavy", 8, 1, rule("*.example.com", "/heavy", 10)),
+		service("/fold", 9, 1, route.Rule{Host: "a.example.com", Path: "/Q", IgnoreCase: true, Weight: 1}),
+		service("/light", 10, 1, rule("light.example.com", "", -1)),
+	))
+	for _, c := range []struct{ host, path, want string }{
+		{"a.example.com", "/", "exact_4"},
+		{"a.example.com", "/api", "api_5"},
+		{"a.example.com", "/apifoo", "api_5"}, // path_beg is not segment-aware
+		{"a.example.com", "/api/v2/x", "apilong_6"},
+		{"a.example.com", "//api", "exact_4"},
+		{"a.example.com", "/q/b", "fold_9"},
+		{"a.example.com", "/heavy", "heavy_8"}, // weight goes before host
+		{"x.example.com", "/", "wild_2"},
+		{"x.y.example.com", "/", "wild_2"},
+		{"x.b.example.com", "/", "wilder_3"},
+		{"example.com", "/", "any_1"},
+		{"light.example.com", "/", "wild_2"},
+		{"", "/", "any_1"},
+	} {
+		var tr route.Trace
+		k, _ := table.Match(c.host, c.path, &tr)
+		if k == nil || k.Spec.Name != c.want {
+			t.Errorf("%s%s: got %v, want %s; looked at %v", c.host, c.path, k, c.want, tr.Steps)
+		}
+	}
+}
+
+func TestMatchAppComparesWithoutCase(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/Auth", 1, 1, route.Rule{AppID: "/auth"})))
+	if k, _ := table.MatchApp("/AUTH", nil); k == nil {
+		t.Error("/AUTH found nothing")
+	}
+	if k, _ := table.MatchApp("auth", nil); k != nil {
+		t.Errorf("an id without slash found %s", k.Spec.Name)
+	}
+}
+
+func TestRulesFollowTheirBackend(t *testing.T) {
+	rule := route.Rule{Host: "a.example.com"}
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1, rule), service("/b", 2, 1, rule)))
+	table, _ = build(t, table, set(service("/a", 1, 1, route.Rule{Host: "other.example.com"})))
+	if k, _ := table.Match("a.example.com", "/", nil); k.Spec.App != "/b" {
+		t.Errorf("after /a gave up the host it goes to %s", k.Spec.App)
+	}
+	table, _ = build(t, table, route.Change{DropBackends: []string{"a_1", "b_2"}})
+	for _, host := range []string{"a.example.com", "other.example.com"} {
+		if k, _ := table.Match(host, "/", nil); k != nil {
+			t.Errorf("%s still leads to %s", host, k.Spec.Name)
+		}
+	}
+}
+
+func TestRoundRobinAlternatesExactlyOverTables(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 2)))
+	var got []string
+	for i := range 20 {
+		if i%5 == 0 { // a table change must not disturb the turn
+			table, _ = build(t, table, set(service("/b", 2, i%3)))
+		}
+		got = append(got, table.Backend("a_1").Pick(netip.Addr{}, nil).Name)
+	}
+	for i := 2; i < len(got); i++ {
+		if got[i] != got[i-2] || got[i] == got[i-1] {
+			t.Fatalf("request %d breaks the turn: %v", i, got)
+		}
+	}
+}
+
+func TestPickLeavesOutTriedDownAndDrainingServers(t *testing.T) {
+	k := service("/a", 1, 4)
+	k.Servers[1].State, k.Servers[3].State = route.Draining, route.LastResort
+	table, _ := build(t, route.NewTable(1), set(k))
+	b := table.Backend("a_1")
+	b.Servers[2].SetHealth(route.Down, t0)
+	if got := b.Pick(netip.Addr{}, nil); got != b.Servers[0] {
+		t.Errorf("picked %v, want the one ready server", got.Name)
+	}
+	if got := b.Pick(netip.Addr{}, b.Servers[:1]); got != b.Servers[3] {
+		t.Errorf("with the ready one tried: %v, want the last resort", got)
+	}
+	if got := b.Pick(netip.Addr{}, []*route.Server{b.Servers[0], b.Servers[3]}); got != nil {
+		t.Errorf("with all tried: %v, want none", got.Name)
+	}
+	if b.Usable() != 1 {
+		t.Errorf("Usable() = %d, want 1", b.Usable())
+	}
+}
+
+func TestLeastConnAndSource(t *testing.T) {
+	least, source := service("/l", 1, 3), service("/s", 2, 3)
+	least.Balance, source.Balance = route.LeastConn, route.Source
+	table, _ := build(t, route.NewTable(1), set(least, source))
+	l, s := table.Backend("l_1"), table.Backend("s_2")
+	l.Servers[0].Begin()
+	l.Servers[2].Begin()
+	for range 3 {
+		if got := l.Pick(netip.Addr{}, nil); got != l.Servers[1] {
+			t.Errorf("leastconn picked %s, want the idle server", got.Name)
+		}
+	}
+	seen := map[string]int{}
+	for i := range 300 {
+		client := netip.AddrFrom4([4]byte{192, 0, byte(i / 250), byte(i)})
+		first := s.Pick(client, nil)
+		if again := s.Pick(client, nil); again != first {
+			t.Fatalf("%s moved from %s to %s", client, first.Name, again.Name)
+		}
+		seen[first.Name]++
+	}
+	for name, n := range seen {
+		if n < 60 || n > 140 {
+			t.Errorf("%s got %d of 300 clients", name, n)
+		}
+	}
+}
+
+func TestServersOutliveTablesAndDrainWhenTheyLeave(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 2)))
+	staying, leaving := table.Backend("a_1").Servers[0], table.Backend("a_1").Servers[1]
+	leaving.Begin()
+
+	table, diff := build(t, table, set(service("/a", 1, 1)))
+	b := table.Backend("a_1")
+	if b.Servers[0] != staying {
+		t.Error("the server that stays was made anew")
+	}
+	if !slices.Equal(diff.Left, []*route.Server{leaving}) || leaving.Usable() || len(b.Leaving) != 1 {
+		t.Errorf("left %v usable %v leaving %d; want the second server draining", diff.Left, leaving.Usable(), len(b.Leaving))
+	}
+	if got := b.BySticky(leaving.Cookie); got != nil {
+		t.Error("its cookie is still obeyed")
+	}
+	leaving.End()
+	table, diff = build(t, table, route.Change{})
+	if len(diff.Gone) != 1 || len(table.Backend("a_1").Leaving) != 0 {
+		t.Errorf("gone %d, leaving %d; want it let go of", len(diff.Gone), len(table.Backend("a_1").Leaving))
+	}
+}
+
+func TestAServerThatReturnsWhileItDrainsGoesOn(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
+	s := table.Backend("a_1").Servers[0]
+	s.Begin()
+	table, _ = build(t, table, set(service("/a", 1, 0)))
+	table, _ = build(t, table, set(service("/a", 1, 1)))
+	b := table.Backend("a_1")
+	if b.Servers[0] != s || !s.Usable() || len(b.Leaving) != 0 || !s.DrainingSince().IsZero() {
+		t.Errorf("same server %v, usable %v, leaving %d", b.Servers[0] == s, s.Usable(), len(b.Leaving))
+	}
+}
+
+func TestAGoneBackendStaysUntilItsServersAreEmptyOrTimeIsUp(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
+	table.Backend("a_1").Servers[0].Begin()
+	drain := func(at time.Duration, drop ...string) {
+		table, _ = build(t, table, route.Change{DropBackends: drop, Now: t0.Add(at), DrainTimeout: time.Minute})
+	}
+	drain(0, "a_1")
+	drain(59 * time.Second)
+	if b := table.Backend("a_1"); b == nil || !b.Gone || len(b.Rows()) != 1 {
+		t.Fatal("the backend went before its server was empty")
+	}
+	if len(table.Spec().Backends) != 0 {
+		t.Error("a gone backend is still in the spec")
+	}
+	drain(60 * time.Second)
+	if table.Backend("a_1") != nil {
+		t.Error("the backend outlived the drain timeout")
+	}
+}
+
+func TestCountersSurviveANameThatReturns(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
+	s := table.Backend("a_1").Servers[0]
+	s.Stats.Add(0, route.Sessions, 7)
+	iid := table.Backend("a_1").Stats.IID
+	drop := route.Change{DropBackends: []string{"a_1"}}
+	table, _ = build(t, table, drop)
+	if table.Backend("a_1") != nil {
+		t.Fatal("an idle backend did not go at once")
+	}
+	back := set(service("/a", 1, 1))
+	back.SetBackends[0].Servers[0].Task = "another task on the same address"
+	back.Now = t0.Add(9 * time.Minute)
+	table, _ = build(t, table, back)
+	b := table.Backend("a_1")
+	if got := b.Servers[0].Stats.Sum(route.Sessions); got != 7 || b.Stats.IID != iid {
+		t.Errorf("sessions %d, iid %d; want 7 and %d", got, b.Stats.IID, iid)
+	}
+	drop.Now = t0.Add(20 * time.Minute)
+	table, _ = build(t, table, drop)
+	back.Now = t0.Add(31 * time.Minute)
+	table, _ = build(t, table, route.Change{Now: back.Now})
+	table, _ = build(t, table, back)
+	b = table.Backend("a_1")
+	if got := b.Servers[0].Stats.Sum(route.Sessions); got != 0 || b.Stats.IID == iid {
+		t.Errorf("after ten minutes: sessions %d, iid %d; want new ones", got, b.Stats.IID)
+	}
+}
+
+func TestASuccessorOnTheSameAddressSharesTheRow(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
+	old := table.Backend("a_1").Servers[0]
+	old.Begin()
+	next := service("/a", 1, 1)
+	next.Servers[0].Task = "successor"
+	table, _ = build(t, table, set(next))
+	b := table.Backend("a_1")
+	if b.Servers[0] == old || b.Servers[0].Stats != old.Stats || len(b.Rows()) != 1 {
+		t.Errorf("rows %d, shared counters %v", len(b.Rows()), b.Servers[0].Stats == old.Stats)
+	}
+}
+
+func TestAPortThatChangesHandsStaysOpen(t *testing.T) {
+	table, diff := build(t, route.NewTable(1), route.Change{SetListeners: []route.ListenerSpec{listen("a_1", 1000)}})
+	if len(diff.Open) != 1 {
+		t.Fatal("not opened")
+	}
+	table, diff = build(t, table, route.Change{SetListeners: []route.ListenerSpec{listen("b_1", 1000)}})
+	if len(diff.Open)+len(diff.Close) != 0 || table.Listener(route.AnyAddr(1000)).Spec.Name != "b_1" {
+		t.Errorf("opened %d closed %d", len(diff.Open), len(diff.Close))
+	}
+	if v6 := netip.MustParseAddrPort("[::]:1000"); table.Listener(v6) == nil {
+		t.Error("[::] and * are not the same address")
+	}
+	_, diff = build(t, table, route.Change{DropListeners: []netip.AddrPort{route.AnyAddr(1000)}})
+	if len(diff.Close) != 1 {
+		t.Error("not closed")
+	}
+}
+
+func TestNormalHost(t *testing.T) {
+	for in, want := range map[string]string{
+		"a.example.com": "a.example.com", "A.Example.COM:8080": "a.example.com", "a.example.com.": "a.example.com",
+		"a.example.com.:80": "a.example.com", "": "", "[::1]:80": "[::1]", "[::1]": "[::1]", "10.0.0.1:80": "10.0.0.1",
+		"::1": "::1", ":80": "",
+	} {
+		if got := route.NormalHost(in); got != want {
+			t.Errorf("NormalHost(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

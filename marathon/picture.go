@@ -1,0 +1,224 @@
+package marathon
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// picture is what we believe Marathon to be running: what was read last, and what events have said since.
+//
+// Events and reads are numbered in the order in which events arrived and reads were *sent*. A read that was sent before an event
+// arrived may or may not show what the event says, so the event goes on holding over it.
+type picture struct {
+	apps     map[string]*held
+	patches  map[string]patch // by task id
+	verdicts verdicts
+	clock    uint64 // number of the last event or read
+}
+
+// held is an app of the picture.
+type held struct {
+	app   App // as read, patched by events; its Tasks are never written to, only replaced
+	facts Facts
+	read  uint64    // number of the read it is from
+	older time.Time // since when reads show an older version than this one
+}
+
+// patch is what an event said of a task.
+type patch struct {
+	event uint64
+	app   string
+	state TaskState // empty if the event spoke of health only
+	sick  bool
+	final bool // a task never comes back from there: no read can say otherwise
+	until time.Time
+}
+
+// finalFor is how long a task stays dead for us whatever reads say: longer than any answer is under way or held by a cache.
+const finalFor = 10 * time.Minute
+
+func newPicture() *picture {
+	return &picture{apps: map[string]*held{}, patches: map[string]patch{}, verdicts: verdicts{}}
+}
+
+// tick gives the next number.
+func (p *picture) tick() uint64 {
+	p.clock++
+	return p.clock
+}
+
+// draft is the app as it would stand in the picture, and when it should be looked at again for the sake of time alone.
+func (p *picture) draft(app App, read uint64, now time.Time) (*held, time.Time) {
+	app.Tasks = slices.Clone(app.Tasks)
+	for i := range app.Tasks {
+		p.repair(&app.Tasks[i], read, now)
+	}
+	h := &held{app: app, read: read}
+	again := p.judge(h, now)
+	if len(app.ReadinessChecks) > 0 && len(app.Deployments) > 0 {
+		again = earlier(again, now.Add(readinessPoll)) // no event tells of readiness
+	}
+	return h, again
+}
+
+// readinessPoll is how often an app is read while Marathon waits for its tasks to get ready.
+const readinessPoll = time.Second
+
+// repair puts what events say of a task over what an older read says.
+func (p *picture) repair(t *Task, read uint64, now time.Time) {
+	patch, ok := p.patches[t.ID]
+	if !ok || !(patch.event > read || patch.final && now.Before(patch.until)) {
+		return
+	}
+	if patch.state != "" && !t.State.Terminal() {
+		t.State = patch.state
+	}
+	if patch.sick {
+		t.Results = nil // no news; the verdict remembered is that of the event
+	}
+}
+
+func (p *picture) judge(h *held, now time.Time) (again time.Time) {
+	h.facts.Health = make(map[string]Health, len(h.app.Tasks))
+	for i := range h.app.Tasks {
+		t := &h.app.Tasks[i]
+		health, look := p.verdicts.judge(&h.app, t, now)
+		h.facts.Health[t.ID] = health
+		again = earlier(again, look)
+	}
+	return again
+}
+
+// earlier is the earlier of two times, zero meaning never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// versionDoubt is how long an older version of an app than the one known is taken for the answer of a leader that is none any more.
+const versionDoubt = 10 * time.Second
+
+// fresh says whether a read of an app is to be believed: it must have been sent after the one we have, and not show an older
+// version, unless it keeps doing so.
+func (p *picture) fresh(app *App, read uint64, now time.Time) bool {
+	h := p.apps[app.ID]
+	if h == nil {
+		return true
+	}
+	if read <= h.read {
+		return false
+	}
+	if app.Version >= h.app.Version {
+		return true
+	}
+	if h.older.IsZero() {
+		h.older = now
+	}
+	return now.Sub(h.older) >= versionDoubt
+}
+
+// put makes the draft part of the picture.
+func (p *picture) put(h *held) {
+	if old := p.apps[h.app.ID]; old != nil {
+		for _, t := range old.app.Tasks {
+			if _, still := h.facts.Health[t.ID]; !still {
+				delete(p.verdicts, t.ID)
+			}
+		}
+	}
+	p.verdicts.learn(&h.app)
+	p.apps[h.app.ID] = h
+}
+
+// drop takes an app out.
+func (p *picture) drop(id string) {
+	if h := p.apps[id]; h != nil {
+		for _, t := range h.app.Tasks {
+			delete(p.verdicts, t.ID)
+		}
+		delete(p.apps, id)
+	}
+}
+
+// forget lets go of patches that no read can contradict any more: read was sent after them and is applied now.
+func (p *picture) forget(read uint64, now time.Time) {
+	for id, patch := range p.patches {
+		if patch.event < read && (!patch.final || now.After(patch.until)) {
+			delete(p.patches, id)
+		}
+	}
+}
+
+// apply patches the picture with what an event says of one task. It tells whether that changed anything.
+func (p *picture) apply(task string, c patch, now time.Time) bool {
+	if old, ok := p.patches[task]; ok && old.final && !(c.final && c.state.Terminal()) {
+		return false // KILLING goes on to a terminal state and nowhere else
+	}
+	h := p.apps[c.app]
+	if old := p.patches[task]; h != nil && old.event > h.read { // not yet confirmed: both hold
+		c.sick = c.sick || old.sick
+		if c.state == "" {
+			c.state = old.state
+		}
+	}
+	p.patches[task] = c
+	if h == nil {
+		return false
+	}
+	i := slices.IndexFunc(h.app.Tasks, func(t Task) bool { return t.ID == task })
+	if i < 0 {
+		return false
+	}
+	if c.sick {
+		p.verdicts[task] = false
+	}
+	next := *h
+	next.app.Tasks = slices.Clone(h.app.Tasks)
+	p.repair(&next.app.Tasks[i], h.read, now)
+	p.judge(&next, now)
+	p.apps[c.app] = &next
+	return next.app.Tasks[i].State != h.app.Tasks[i].State || next.facts.Health[task] != h.facts.Health[task]
+}
+
+// taskOf is the task an event means that names a task (up to 1.3, and in status updates) or an instance, of which the newest
+// incarnation counts. It is empty if the picture has none.
+func (p *picture) taskOf(app, task, instance string) string {
+	h := p.apps[app]
+	if h == nil {
+		return task
+	}
+	newest := -1
+	found := task
+	for _, t := range h.app.Tasks {
+		if t.ID == task {
+			return task
+		}
+		name, n := InstanceOf(t.ID)
+		if n > newest && name != "" && (name == instance || name == task) {
+			newest, found = n, t.ID
+		}
+	}
+	return found
+}
+
+// named says that an app asks to be served by a load balancer at all. all counts every app.
+func (a *App) named(all bool) bool {
+	if all {
+		return true
+	}
+	for label := range a.Labels {
+		if strings.HasPrefix(label, "HAPROXY_") && strings.HasSuffix(label, "GROUP") {
+			return true
+		}
+	}
+	return false
+}
+
+// usable says that requests may go to a task, as a last resort at least.
+func (t *Task) usable(health Health, obeyHealth bool) bool {
+	running := t.State == TaskRunning || t.State.Unsure() || t.State == "" && !t.StartedAt.IsZero()
+	return running && !(obeyHealth && (health == Unhealthy || health == Waiting))
+}

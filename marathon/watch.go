@@ -1,0 +1,393 @@
+package marathon
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"marathon-lb/internal/route"
+)
+
+// Linker makes out of apps what should be served: the Compiler.
+type Linker interface {
+	// Set puts an app in, or in the place of the one of its id. The app's slices stay as they are from then on.
+	Set(App, Facts)
+	Remove(id string)
+	// Link is what changed since the last call.
+	Link(now time.Time) route.Change
+}
+
+// Watcher keeps the picture of what Marathon runs and says each change of what should be served, at once.
+//
+// Events take away: a task that is killed, dies or gets sick leaves by the event itself. Only a read of the app it concerns adds
+// or confirms, and a read of all apps, each minute and after each reconnect, corrects what events missed. No failure of Marathon
+// changes the picture.
+type Watcher struct {
+	o         Options
+	client    *Client
+	stream    *Stream
+	linker    Linker
+	emit      func(route.Change)
+	log       *zap.Logger
+	allGroups bool
+
+	inbox  *inbox
+	landed chan func(now time.Time) // what reads brought, to be done on the one goroutine that owns all below
+	resync chan struct{}
+
+	picture *picture
+	agenda  *agenda
+	full    fullRead
+	guard   guard
+	spoken  map[string]uint64    // apps events named since the last full read, by the number of the last such event
+	deploys map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
+	changed map[string]bool      // apps the linker has not been told of yet
+	synced  bool                 // there was a full read
+	heard   uint64               // number of the stream the last event came on
+	attach  time.Time            // when to stop waiting for the first event of a stream, zero if not waiting
+	grumble grumble
+
+	mu     sync.Mutex
+	status Status
+}
+
+// fullRead is the state of reading all apps.
+type fullRead struct {
+	due    time.Time
+	wish   uint64 // number of the newest event that wants one
+	number uint64 // of the one under way, 0 for none
+	sent   time.Time
+	tries  int
+}
+
+// Defaults of Options.
+const (
+	defaultGuardWindow = 10 * time.Second
+	smallCluster       = 500 // apps, up to which all are read each minute
+	attachWait         = 3 * time.Second
+	firstReadWait      = time.Second            // for the stream, before the very first read
+	fullReadGap        = 250 * time.Millisecond // between two reads of all apps
+	commitDelay        = 250 * time.Millisecond // from a deployment_info until Marathon shows the definition
+)
+
+// NewWatcher makes a watcher; it starts nothing. emit is called with each change, from one goroutine, and holds up the watcher.
+func NewWatcher(o Options, client *Client, linker Linker, log *zap.Logger, emit func(route.Change)) *Watcher {
+	defaultTo(&o.PollInterval, time.Minute)
+	defaultTo(&o.GuardWindow, defaultGuardWindow)
+	return &Watcher{
+		o: o, client: client, linker: linker, emit: emit, log: log,
+		allGroups: slices.Contains(o.Groups, "*"),
+		stream:    NewStream(client, StreamOptions{Silence: o.Silence, MaxBackoff: o.MaxBackoff}),
+		inbox:     newInbox(),
+		landed:    make(chan func(time.Time)),
+		resync:    make(chan struct{}, 1),
+		picture:   newPicture(), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
+		spoken: map[string]uint64{}, deploys: map[string]time.Time{}, changed: map[string]bool{},
+	}
+}
+
+// Resync asks for a full read of Marathon now. It does not wait for it.
+func (w *Watcher) Resync() {
+	select {
+	case w.resync <- struct{}{}:
+	default:
+	}
+}
+
+// Run watches until ctx ends and returns its error. An unreachable Marathon never ends it.
+func (w *Watcher) Run(ctx context.Context) error {
+	defer w.client.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	if !w.o.Poll {
+		w.full.due = time.Now().Add(firstReadWait)
+		g.Go(func() error { return w.stream.Run(ctx, w.inbox) })
+	} else {
+		w.full.due = time.Now()
+	}
+	g.Go(func() error { return w.loop(ctx) })
+	return g.Wait()
+}
+
+// loop is the goroutine that owns the picture.
+func (w *Watcher) loop(ctx context.Context) error {
+	var flights sync.WaitGroup
+	defer flights.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case f := <-w.inbox.frames:
+			w.take(f)
+		case <-w.inbox.wake:
+			w.notice(time.Now())
+		case apply := <-w.landed:
+			apply(time.Now())
+		case <-w.resync:
+			w.wantFull(time.Now())
+		case <-timer.C:
+		}
+		now := time.Now()
+		w.tell(now)
+		w.send(ctx, &flights, now)
+		w.publish()
+		if at := w.next(); !at.IsZero() {
+			timer.Reset(max(time.Until(at), 0))
+		}
+	}
+}
+
+// take handles a frame and those that wait behind it, so that a storm of events makes one change.
+func (w *Watcher) take(f frame) {
+	for range 256 {
+		w.inbox.taken(f)
+		w.frame(f, time.Now())
+		select {
+		case f = <-w.inbox.frames:
+		default:
+			return
+		}
+	}
+}
+
+// notice handles what the stream says of itself.
+func (w *Watcher) notice(now time.Time) {
+	s := w.inbox.status()
+	if w.inbox.overflowed() {
+		w.log.Warn("events came faster than they could be handled; all apps are read", zap.Uint64("dropped", s.Overflows))
+		w.wantFull(now)
+	}
+	switch {
+	case s.Connected && s.Streams != w.heard && w.attach.IsZero():
+		w.log.Info("event stream open", zap.String("url", s.Peer.URL), zap.String("leader", s.Peer.Leader))
+		w.attach = now.Add(attachWait)
+	case !s.Connected && s.Err != nil:
+		w.attach = time.Time{}
+		w.grumble.say(w.log, now, "event stream", s.Err)
+		if !w.synced {
+			w.wantFull(now)
+		}
+	}
+}
+
+// wantFull asks for a full read that is sent from now on.
+func (w *Watcher) wantFull(now time.Time) {
+	w.full.wish, w.full.tries = w.picture.tick(), 0
+	w.full.due = earlier(w.full.due, later(now, w.full.sent.Add(fullReadGap)))
+}
+
+// send starts the reads that are due.
+func (w *Watcher) send(ctx context.Context, flights *sync.WaitGroup, now time.Time) {
+	if !w.attach.IsZero() && !now.Before(w.attach) {
+		w.attach = time.Time{}
+		w.wantFull(now)
+	}
+	w.agenda.ripen(w.picture.tick(), now)
+	if n := w.agenda.waiting(); n > min(50, max(8, len(w.picture.apps)/5)) {
+		if w.full.number == 0 {
+			w.wantFull(now)
+		}
+	} else {
+		for _, id := range w.agenda.due(now) {
+			number := w.picture.tick()
+			w.agenda.start(id, number, now)
+			flights.Go(func() { w.readApp(ctx, id, number) })
+		}
+	}
+	if w.full.number == 0 && !w.full.due.IsZero() && !now.Before(w.full.due) {
+		number := w.picture.tick()
+		w.full.number, w.full.sent, w.full.due = number, now, time.Time{}
+		flights.Go(func() { w.readAll(ctx, number) })
+	}
+}
+
+func (w *Watcher) next() time.Time {
+	at := earlier(w.attach, w.agenda.next())
+	if w.full.number == 0 {
+		at = earlier(at, w.full.due)
+	}
+	return at
+}
+
+// land hands a result over to the loop.
+func (w *Watcher) land(ctx context.Context, apply func(now time.Time)) {
+	select {
+	case w.landed <- apply:
+	case <-ctx.Done():
+	}
+}
+
+func (w *Watcher) readApp(ctx context.Context, id string, number uint64) {
+	app, _, err := w.client.App(ctx, id)
+	w.land(ctx, func(now time.Time) { w.haveApp(id, number, app, err, now) })
+}
+
+func (w *Watcher) readAll(ctx context.Context, number uint64) {
+	list, err := w.client.Apps(ctx)
+	w.land(ctx, func(now time.Time) { w.haveAll(number, list, err, now) })
+}
+
+// haveApp applies the read of one app.
+func (w *Watcher) haveApp(id string, number uint64, app App, err error, now time.Time) {
+	gone := errors.Is(err, ErrAppGone)
+	w.agenda.finish(id, err == nil || gone, now)
+	switch {
+	case gone:
+		if h := w.picture.apps[id]; h != nil && h.read < number {
+			w.picture.drop(id)
+			w.changed[id] = true
+		}
+	case err != nil:
+		w.grumble.say(w.log, now, "reading an app", err, zap.String("app", id))
+	case !w.picture.fresh(&app, number, now):
+		w.agenda.wantLater(id, now.Add(versionDoubt))
+	default:
+		h, again := w.picture.draft(app, number, now)
+		w.put(h, again)
+	}
+}
+
+func (w *Watcher) put(h *held, again time.Time) {
+	id := h.app.ID
+	w.picture.put(h)
+	w.changed[id] = true
+	w.agenda.wantLater(id, again)
+}
+
+// haveAll applies the read of all apps, unless it is a collapse.
+func (w *Watcher) haveAll(number uint64, list List, err error, now time.Time) {
+	w.full.number = 0
+	if err != nil {
+		w.full.tries++
+		w.full.due = now.Add(jitter(retryAfter(w.full.tries)))
+		w.grumble.say(w.log, now, "reading all apps", err)
+		return
+	}
+	w.full.tries = 0
+	w.grumble.well(w.log, "reading all apps")
+	drafts, agains := w.drafts(number, list, now)
+	if w.synced {
+		l := w.weigh(drafts, list, number)
+		was := w.guard.status.Active
+		if !w.guard.admit(l, now) {
+			w.full.due = w.guard.again(now)
+			w.log.Error("a sudden collapse of Marathon's apps is held back; they are read again",
+				zap.Stringer("would_go", l), zap.String("endpoint", list.Endpoint), zap.Time("since", w.guard.status.Since))
+			return
+		}
+		if was {
+			w.log.Warn("the collapse held back is over", zap.Bool("believed", l.collapse()), zap.Stringer("goes", l))
+		}
+	}
+	w.replace(number, list, drafts, agains, now)
+}
+
+// drafts are the list's apps as they would stand in the picture, without those it knows better.
+func (w *Watcher) drafts(number uint64, list List, now time.Time) (map[string]*held, map[string]time.Time) {
+	drafts := make(map[string]*held, len(list.Apps))
+	agains := map[string]time.Time{}
+	for _, app := range list.Apps {
+		if !w.picture.fresh(&app, number, now) {
+			drafts[app.ID] = w.picture.apps[app.ID]
+			continue
+		}
+		drafts[app.ID], agains[app.ID] = w.picture.draft(app, number, now)
+	}
+	return drafts, agains
+}
+
+// keeps says that an app which a list lacks stays all the same: it was read later, or the list has it and it could not be read.
+func (w *Watcher) keeps(id string, list List, number uint64) bool {
+	return w.picture.apps[id].read > number || slices.ContainsFunc(list.Bad, func(b AppError) bool { return b.ID == id })
+}
+
+func (w *Watcher) replace(number uint64, list List, drafts map[string]*held, agains map[string]time.Time, now time.Time) {
+	for _, bad := range list.Bad {
+		w.log.Warn("an app of Marathon's cannot be read and stays as it was", zap.String("app", bad.ID), zap.Error(bad.Err))
+	}
+	for id := range w.picture.apps {
+		if drafts[id] == nil && !w.keeps(id, list, number) {
+			w.picture.drop(id)
+			w.changed[id] = true
+		}
+	}
+	for id, h := range drafts {
+		if w.picture.apps[id] != h {
+			w.put(h, agains[id])
+		} else if h.older != (time.Time{}) {
+			w.agenda.wantLater(id, now.Add(versionDoubt))
+		}
+	}
+	w.settle(number, list, now)
+}
+
+// settle notes that a full read was applied and says when the next one is due.
+func (w *Watcher) settle(number uint64, list List, now time.Time) {
+	w.synced = true
+	w.agenda.covered(number)
+	w.picture.forget(number, now)
+	for id, event := range w.spoken {
+		if event < number {
+			delete(w.spoken, id)
+		}
+	}
+	for id, since := range w.deploys {
+		if now.Sub(since) > finalFor {
+			delete(w.deploys, id)
+		}
+	}
+	w.full.due = now.Add(w.interval())
+	if w.full.wish > number {
+		w.full.due = later(now, w.full.sent.Add(fullReadGap))
+	}
+	w.mu.Lock()
+	w.status.LastRead, w.status.Source, w.status.BadApps = list.Sent, list.Source, list.Bad
+	w.mu.Unlock()
+}
+
+// interval is the time until the next full read, within a tenth.
+func (w *Watcher) interval() time.Duration {
+	d := w.o.ResyncInterval
+	switch {
+	case w.o.Poll:
+		return w.o.PollInterval
+	case d > 0:
+	case len(w.picture.apps) > smallCluster:
+		d = 5 * time.Minute
+	default:
+		d = time.Minute
+	}
+	return d - d/10 + rand.N(d/5+1)
+}
+
+// tell gives what changed to the linker, and what it makes of it to the outside.
+func (w *Watcher) tell(now time.Time) {
+	if !w.synced || len(w.changed) == 0 {
+		return
+	}
+	for id := range w.changed {
+		if h := w.picture.apps[id]; h != nil {
+			w.linker.Set(h.app, h.facts)
+		} else {
+			w.linker.Remove(id)
+		}
+	}
+	clear(w.changed)
+	change := w.linker.Link(now)
+	if change.Empty() {
+		return
+	}
+	w.mu.Lock()
+	w.status.Builds++
+	w.mu.Unlock()
+	w.emit(change)
+}
