@@ -82,7 +82,7 @@ func TestMatchRanksRules(t *testing.T) {
 		service("/exact", 4, 1, rule("a.example.com", "", 0)),
 		service("/api", 5, 1, rule("a.example.com", "/api", 1)),
 		service("/apilong", 6, 1, rule("a.example.com", "/api/v2", 1)),
-		service("/dup", 7, 1, rule("a.example.com", "", 0)),
+		service("/later", 7, 1, rule("a.example.com", "", 0)),
 		service("/heavy", 8, 1, rule("*.example.com", "/heavy", 10)),
 		service("/fold", 9, 1, route.Rule{Host: "a.example.com", Path: "/Q", IgnoreCase: true, Weight: 1}),
 		service("/light", 10, 1, rule("light.example.com", "", -1)),
