@@ -40,7 +40,7 @@ type Options struct {
 	FrameworkName string
 	// DontBindHTTPHTTPS opens neither :80 nor :443.
 	DontBindHTTPHTTPS bool
-	// HTTPBind is where requests are routed by Host; port 0 lets the kernel choose.
+	// HTTPBind is where requests are routed by Host.
 	HTTPBind netip.AddrPort
 	// AppIDBind is where requests are routed by their X-Marathon-App-Id field.
 	AppIDBind netip.AddrPort

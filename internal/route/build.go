@@ -274,7 +274,7 @@ func (b *builder) stats(px, sv string) *Stats {
 		b.iids++
 		iid = b.iids
 	}
-	return newStats(b.writers, iid, b.now)
+	return NewStats(b.writers, iid, b.now)
 }
 
 func (b *builder) retire(px, sv string, s *Stats) {

@@ -21,6 +21,7 @@ const (
 	StrictMode   Why = "strict mode"       // --strict-mode and HAPROXY_{n}_ENABLED is not true
 	PortConflict Why = "port conflict"     // another service, or the load balancer itself, has the port
 	NoPort       Why = "no service port"   // Marathon gave none
+	FailsClosed  Why = "fails closed"      // a restriction of access that was asked for cannot be honoured
 	Ignored      Why = "framework ignored" // the app is this load balancer itself (FRAMEWORK_NAME)
 )
 

@@ -70,6 +70,8 @@ type BackendSpec struct {
 	Check     *Check // how the task's health is checked, nil for not at all
 	Rules     []Rule // what leads here from listeners shared with others
 	Servers   []ServerSpec
+	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
+	Closed bool
 }
 
 // Rule leads requests of a shared listener to the backend it stands in. A label that lists several hosts or paths makes a

@@ -74,7 +74,8 @@ type Stats struct {
 // StatsKeep is how long the counters of a name that is gone wait for its return.
 const StatsKeep = 10 * time.Minute
 
-func newStats(writers, iid int, now time.Time) *Stats {
+// NewStats are the counters of a name that first appears now. Build makes those of the table; the stats page makes its own.
+func NewStats(writers, iid int, now time.Time) *Stats {
 	s := &Stats{sheet: meter.NewSheet(writers, int(NumCounts)), IID: iid}
 	s.since.Store(now.UnixNano())
 	return s

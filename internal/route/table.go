@@ -50,11 +50,11 @@ type retired struct {
 
 // NewTable is the empty table to build the first one from. writers is how many goroutines count with a number of their own.
 func NewTable(writers int) *Table {
-	return &Table{writers: max(writers, 1), iids: statsIID}
+	return &Table{writers: max(writers, 1), iids: StatsIID}
 }
 
-// statsIID is the proxy id of the stats page's own proxy, which is not in the table (HAProxy gives it 2: 1 is its socket).
-const statsIID = 2
+// StatsIID is the proxy id of the stats page's own proxy, which is not in the table (HAProxy gives it 2: 1 is its socket).
+const StatsIID = 2
 
 // Listener is the listener of a bind address, nil if there is none.
 func (t *Table) Listener(bind netip.AddrPort) *Listener {

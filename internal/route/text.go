@@ -38,6 +38,9 @@ func (k BackendSpec) String() string {
 	if k.Sticky != "" {
 		fmt.Fprintf(&b, " sticky=%s", k.Sticky)
 	}
+	if k.Closed {
+		b.WriteString(" closed")
+	}
 	b.WriteByte('\n')
 	for _, r := range k.Rules {
 		fmt.Fprintf(&b, "  %s\n", r)

@@ -1,0 +1,38 @@
+package proxy
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Options is what the proxy obeys. config binds command-line flags to these fields; each comment is the flag's help.
+type Options struct {
+	// DrainTimeout is how long a request may still run on a server that left, and on this process after SIGTERM.
+	DrainTimeout time.Duration
+	// TrustedProxies are the networks whose X-Forwarded-Proto is believed; what others send is replaced.
+	TrustedProxies []netip.Prefix
+	// AccessLog says which requests are logged: errors, all or off.
+	AccessLog AccessLog
+	// Timeouts bound each phase of a request; zero fields take Marathon-LB's values.
+	Timeouts Timeouts
+}
+
+// AccessLog says which requests get a line in the log.
+type AccessLog string
+
+// The choices.
+const (
+	LogErrors AccessLog = "errors" // those that ended in a 5xx of ours, or were cut
+	LogAll    AccessLog = "all"
+	LogOff    AccessLog = "off"
+)
+
+// Timeouts bound the phases of a request (marathon-lb.md 4.4; keep-alive and head as decided in docs/differences.md).
+type Timeouts struct {
+	Connect   time.Duration // to a server; 3 s
+	Head      time.Duration // for the client's whole request head; 15 s
+	KeepAlive time.Duration // an idle client connection; 60 s
+	Client    time.Duration // without progress of the client; 30 s
+	Server    time.Duration // without progress of the server; 30 s
+	Tunnel    time.Duration // without a byte either way on a WebSocket or TCP connection; 3600 s
+}
