@@ -13,6 +13,15 @@ func (s *shards[V]) get(key string) (V, bool) {
 	return v, ok
 }
 
+func (s *shards[V]) empty() bool {
+	for _, m := range s {
+		if len(m) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // all calls f for every entry, in no order.
 func (s *shards[V]) all(f func(key string, v V)) {
 	for _, m := range s {

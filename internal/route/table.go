@@ -68,6 +68,18 @@ func (t *Table) Backend(name string) *Backend {
 	return b
 }
 
+// ListenerAt is Listener by the text form of the address (BindText), which callers that ask often keep.
+func (t *Table) ListenerAt(bind string) *Listener {
+	l, _ := t.listeners.get(bind)
+	return l
+}
+
+// Empty says that there is no backend at all, as before the first read of Marathon.
+func (t *Table) Empty() bool { return t.backends.empty() }
+
+// Leaves says that some server still leaves: building a table with an empty change lets go of it once it is done.
+func (t *Table) Leaves() bool { return len(t.leaving) > 0 }
+
 // Listeners are all listeners in the order of ListenerSpec.Compare.
 func (t *Table) Listeners() []*Listener {
 	var all []*Listener

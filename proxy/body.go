@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// requestBody is the client's body on its way to the server. The HTTP library closes what it is given even if it never connected;
+// the client's body itself stays open for the next try.
+type requestBody struct {
+	flight *flight
+	from   io.Reader
+	read   atomic.Bool
+	failed atomic.Pointer[error]
+}
+
+// touched says that a part of the body may be gone.
+func (b *requestBody) touched() bool { return b != nil && b.read.Load() }
+
+// Read gives the client its time for each piece; meanwhile the server's does not run.
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.read.Store(true)
+	t, f := b.flight.engine.proxy.o.Timeouts, b.flight
+	f.stall.Stop()
+	f.control.SetReadDeadline(time.Now().Add(t.Client))
+	n, err := b.from.Read(p)
+	if err != nil {
+		f.control.SetReadDeadline(time.Time{})
+		if !errors.Is(err, io.EOF) {
+			b.failed.Store(&err)
+		}
+	}
+	f.stall.Reset(t.Server)
+	return n, err
+}
+
+// Close leaves the client's body open.
+func (b *requestBody) Close() error { return nil }
+
+// fault is the error with which reading from the client ended; nil if it did not.
+func (b *requestBody) fault() error {
+	if b == nil {
+		return nil
+	}
+	if e := b.failed.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// classify says which failure an error of the way to the server and back is.
+func (f *flight) classify(ctx context.Context, err error) Failure {
+	failed := f.cause(ctx, err)
+	if f.begun {
+		return failed.begun()
+	}
+	return failed
+}
+
+func (f *flight) cause(ctx context.Context, err error) Failure {
+	connecting := f.exchange.connected.IsZero()
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errServerTimeout):
+		return ServerTimeout
+	case errors.Is(cause, errServerGone):
+		return ServerGoneWaiting
+	}
+	switch fault := f.body.fault(); {
+	case errors.Is(fault, os.ErrDeadlineExceeded):
+		return ClientStalled
+	case fault != nil, f.in.Context().Err() != nil && !connecting:
+		return ClientLeft
+	case f.in.Context().Err() != nil:
+		return ClientLeftConnecting
+	case connecting:
+		return connectFailure(err)
+	case broken(err):
+		return ServerClosed
+	}
+	return BadResponse
+}
+
+func connectFailure(err error) Failure {
+	var n net.Error
+	if errors.As(err, &n) && n.Timeout() {
+		return ConnectTimeout
+	}
+	return ConnectRefused
+}
+
+// broken says that the connection ended, as opposed to having brought something that cannot be understood.
+func broken(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.As(err, &op) || err.Error() == closedIdle
+}
+
+// closedIdle is net/http's text for an idle connection that the server closed just as a request was to be sent on it; the error
+// itself is not exported.
+const closedIdle = "http: server closed idle connection"
+
+func writeFailure(err error) Failure {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ClientStalledReading
+	}
+	return ClientCut
+}

@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+
+	"marathon-lb/internal/route"
+)
+
+// exchange is one request and its response in flight, or one TCP connection. Whoever begins it finishes it exactly once.
+type exchange struct {
+	proxy    *Proxy
+	request  Request
+	line     string // method, target and version as the log shows them; empty for TCP
+	front    *route.Listener
+	action   Action
+	try      try // the last one; its server is nil before the first
+	failure  Failure
+	status   int // sent to the client, 0 if none was
+	retries  int
+	finished atomic.Bool
+
+	began     time.Time
+	tried     time.Time // when the last try began
+	connected time.Time // zero if no server was
+	answered  time.Time // zero if no head of a response came
+}
+
+// begin counts the start of an exchange and decides what to do with it.
+func (p *Proxy) begin(bind string, r Request, line string) *exchange {
+	t := p.table.Load()
+	x := &exchange{proxy: p, request: r, line: line, front: t.ListenerAt(bind), began: time.Now()}
+	if x.front == nil { // its port closed just now
+		x.action.Failure = NoRoute
+		return x
+	}
+	if x.http() {
+		x.front.Stats.ReqRate.Add(x.began.UnixNano())
+		x.front.Stats.Add(writer, route.Requests, 1)
+	}
+	x.action = decide(t, x.front, &x.request, nil)
+	if b := x.action.Backend; b != nil {
+		b.Stats.Touch(x.began.UnixNano())
+		b.Stats.Add(writer, route.Sessions, 1)
+		b.Stats.Sessions.Inc()
+		x.countHTTP(b.Stats)
+	}
+	return x
+}
+
+// writer is the number under which everything that is no event loop counts.
+const writer = 0
+
+func (x *exchange) http() bool { return x.line != "" }
+
+func (x *exchange) countHTTP(s *route.Stats) {
+	if x.http() {
+		s.Add(writer, route.Requests, 1)
+	}
+}
+
+// take begins a try: its server has one more request in flight until it is left for another or the exchange is finished.
+func (x *exchange) take(t try) {
+	b, s := x.action.Backend.Stats, t.server.Stats
+	if last := x.try.server; last != nil {
+		x.retries++
+		last.Stats.Add(writer, route.Retries, 1)
+		b.Add(writer, route.Retries, 1)
+		if last != t.server {
+			last.Stats.Add(writer, route.Redispatches, 1)
+			b.Add(writer, route.Redispatches, 1)
+		}
+		x.leave()
+	}
+	x.try, x.tried = t, time.Now()
+	s.Touch(x.tried.UnixNano())
+	s.Add(writer, route.Sessions, 1)
+	x.countHTTP(s)
+	if !t.sticky {
+		s.Add(writer, route.LoadBalanced, 1)
+		b.Add(writer, route.LoadBalanced, 1)
+	}
+	t.server.Begin()
+}
+
+// leave ends the try. The last one to leave a server that drains takes its idle connections along.
+func (x *exchange) leave() {
+	if s := x.try.server; s.End() == 0 && s.State() == route.Draining {
+		x.proxy.upstreams.drop(s)
+	}
+}
+
+// connect notes that a connection to the server stands.
+func (x *exchange) connect(reused bool) {
+	x.connected = time.Now()
+	c := route.Connects
+	if reused {
+		c = route.Reuses
+	}
+	x.count(c, 1)
+}
+
+// count adds to a counter of the backend and of the server in use.
+func (x *exchange) count(c route.Count, n uint64) {
+	if b := x.action.Backend; b != nil {
+		b.Stats.Add(writer, c, n)
+	}
+	if s := x.try.server; s != nil {
+		s.Stats.Add(writer, c, n)
+	}
+}
+
+// fail records why the exchange does not end well; the first reason stands.
+func (x *exchange) fail(f Failure) {
+	if x.failure == OK {
+		x.failure = f
+	}
+}
+
+// finish counts the end and writes the log's line. in and out are the bytes the client sent and was sent.
+func (x *exchange) finish(in, out uint64) {
+	if x.finished.Swap(true) {
+		return
+	}
+	now := time.Now()
+	if x.front != nil {
+		x.total(x.front.Stats, in, out)
+		for _, c := range x.failure.row().front {
+			x.front.Stats.Add(writer, c, 1)
+		}
+	}
+	if b := x.action.Backend; b != nil {
+		x.total(b.Stats, in, out)
+		x.times(b.Stats, now)
+		b.Stats.Sessions.Dec()
+		for _, c := range x.failure.row().back {
+			x.count(c, 1)
+		}
+	}
+	if s := x.try.server; s != nil {
+		x.total(s.Stats, in, out)
+		x.times(s.Stats, now)
+		x.leave()
+	}
+	x.proxy.log.write(x, now, out)
+}
+
+func (x *exchange) total(s *route.Stats, in, out uint64) {
+	s.Add(writer, route.BytesIn, in)
+	s.Add(writer, route.BytesOut, out)
+	if x.http() && x.status != 0 {
+		s.Add(writer, route.RespClass(x.status), 1)
+	}
+	if x.try.server == nil && x.status != 0 && x.front != nil && s == x.front.Stats {
+		s.Add(writer, route.Intercepted, 1)
+	}
+}
+
+// times feeds the moving averages, in milliseconds.
+func (x *exchange) times(s *route.Stats, now time.Time) {
+	if x.connected.IsZero() {
+		return
+	}
+	s.QueueTime.Add(x.tried.Sub(x.began).Milliseconds())
+	s.ConnectTime.Add(x.connected.Sub(x.tried).Milliseconds())
+	if !x.answered.IsZero() {
+		s.ResponseTime.Add(x.answered.Sub(x.connected).Milliseconds())
+	}
+	s.TotalTime.Add(now.Sub(x.began).Milliseconds())
+}

@@ -1,0 +1,118 @@
+package proxy
+
+import "marathon-lb/internal/route"
+
+// Failure says why a request or connection did not end well. The zero value is OK.
+type Failure uint8
+
+// The failures, in the order of a request's life. Their meaning is in the table below.
+const (
+	OK Failure = iota
+	BadRequest
+	MethodRefused
+	TargetTooLong
+	TooManyFields
+	NoTable
+	NoRoute
+	Closed
+	NoServer
+	ConnectRefused
+	ConnectTimeout
+	ClientLeftConnecting
+	ClientStalled
+	ClientLeft
+	ServerClosed
+	ServerTimeout
+	BadResponse
+	ServerGoneWaiting
+	ClientCut
+	ClientStalledReading
+	ServerCut
+	ServerStalled
+	ServerGone
+	numFailures
+)
+
+// failure is a row of the one table of failures: nothing else decides on a status of ours, a termination code or an error counter.
+type failure struct {
+	name   string // as documented
+	status int    // what the client is answered; 0 if it cannot be answered any more
+	logged int    // the status in the log where none was answered
+	term   string // HAProxy's termination state, its first two letters (haproxy-stats.md 6.3)
+	retry  bool   // nothing was sent to the server: another may be tried, whatever the method
+	front  []route.Count
+	back   []route.Count // counted for the backend, and for the server if one was chosen
+	doc    string
+}
+
+var failures = [numFailures]failure{
+	OK: {name: "ok", term: "--", doc: "it ended well"},
+
+	BadRequest: {name: "bad request", logged: 400, term: "PR", front: errReq,
+		doc: "the request could not be read: bad syntax, a head that is too large or too slow, or a client that left in the middle of it"},
+	MethodRefused: {name: "method refused", status: 405, term: "PR", front: errReq, doc: "CONNECT is not offered"},
+	TargetTooLong: {name: "target too long", status: 414, term: "PR", front: errReq, doc: "path and query are longer than 8 KB"},
+	TooManyFields: {name: "too many fields", status: 431, term: "PR", front: errReq, doc: "the head has more than 100 fields"},
+
+	NoTable: {name: "no table", status: 503, term: "SC", doc: "Marathon was not read yet, or has no app for this load balancer"},
+	NoRoute: {name: "no route", status: 503, term: "SC", doc: "no rule matches the host, path or app id"},
+	Closed: {name: "closed", status: 503, term: "PR", front: []route.Count{route.DeniedReq}, back: []route.Count{route.DeniedReq},
+		doc: "the service asks for a restriction of access that cannot be honoured, so nobody gets in"},
+	NoServer: {name: "no server", status: 503, term: "SC", back: []route.Count{route.ErrConn}, doc: "the backend has no usable server"},
+
+	ConnectRefused: {name: "connect refused", status: 503, term: "SC", retry: true, back: []route.Count{route.ErrConn},
+		doc: "no connection to a server, after retries"},
+	ConnectTimeout: {name: "connect timeout", status: 503, term: "sC", retry: true, back: []route.Count{route.ErrConn},
+		doc: "a server did not take the connection in time, after retries"},
+	ClientLeftConnecting: {name: "client left while connecting", logged: 499, term: "CC", back: clientAbort,
+		doc: "the client went away before a server was connected"},
+
+	ClientStalled: {name: "client stalled", status: 408, term: "cH", back: clientAbort,
+		doc: "the client stopped sending the body of its request"},
+	ClientLeft: {name: "client left", logged: 499, term: "CH", back: clientAbort,
+		doc: "the client went away before the response; the server's connection was closed"},
+	ServerClosed: {name: "server closed", status: 502, term: "SH", back: serverAbort,
+		doc: "the server closed the connection before the head of its response was whole"},
+	ServerTimeout: {name: "server timeout", status: 504, term: "sH", back: []route.Count{route.ErrResp},
+		doc: "the server sent no head of a response in time"},
+	BadResponse: {name: "bad response", status: 502, term: "PH", back: []route.Count{route.ErrResp},
+		doc: "what the server sent is no HTTP response, or one nobody asked for"},
+	ServerGoneWaiting: {name: "server gone while waiting", status: 502, term: "DH", back: serverAbort,
+		doc: "the server left and its time to finish ran out before the response"},
+
+	ClientCut: {name: "client cut", term: "CD", back: clientAbort, doc: "the client went away during the response"},
+	ClientStalledReading: {name: "client stalled reading", term: "cD", back: clientAbort,
+		doc: "the client stopped reading the response, or a tunnel was idle on its side"},
+	ServerCut: {name: "server cut", term: "SD", back: serverAbort, doc: "the server broke off during the response; the client sees a cut"},
+	ServerStalled: {name: "server stalled", term: "sD", back: []route.Count{route.ErrResp},
+		doc: "the server stopped sending its response, or a tunnel was idle"},
+	ServerGone: {name: "server gone", term: "DD", back: serverAbort,
+		doc: "the server left and its time to finish ran out during the response or in a tunnel"},
+}
+
+var (
+	errReq      = []route.Count{route.ErrReq}
+	clientAbort = []route.Count{route.ClientAborts}
+	serverAbort = []route.Count{route.ErrResp, route.ServerAborts}
+)
+
+// row is the failure's row of the table.
+func (f Failure) row() *failure { return &failures[f] }
+
+// String is the failure's name.
+func (f Failure) String() string { return failures[f].name }
+
+// begun is the failure that f is once a part of the response was sent: the client cannot be answered any more.
+func (f Failure) begun() Failure {
+	switch f {
+	case ClientLeft, ClientStalled:
+		return ClientCut
+	case ServerClosed, BadResponse:
+		return ServerCut
+	case ServerTimeout:
+		return ServerStalled
+	case ServerGoneWaiting:
+		return ServerGone
+	}
+	return f
+}

@@ -1,0 +1,146 @@
+package proxy
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"marathon-lb/internal/route"
+)
+
+// Edit is one change of a head. Names are compared without case.
+type Edit struct {
+	Op          EditOp
+	Name, Value string
+}
+
+// EditOp says what an Edit does.
+type EditOp uint8
+
+// The operations.
+const (
+	Remove EditOp = iota // all fields of the name
+	Add                  // a field line at the end
+	Set                  // Remove, then Add
+)
+
+// hopByHop are the fields that concern one connection only (RFC 9110 7.6.1), besides those that Connection lists.
+var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Transfer-Encoding", "Upgrade", "HTTP2-Settings"}
+
+// keepListed are fields that a Connection field cannot have removed: a client could strip what we or the framing rely on.
+var keepListed = []string{
+	"Host", "Content-Length", "Transfer-Encoding", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Marathon-App-Id",
+}
+
+// removeHopByHop goes before every edit that adds, so that no client can delete what is added.
+func removeHopByHop(edits []Edit, fields []Field) []Edit {
+	for _, name := range hopByHop {
+		edits = append(edits, Edit{Op: Remove, Name: name})
+	}
+	for _, f := range fields {
+		if !strings.EqualFold(f.Name, "Connection") {
+			continue
+		}
+		for name := range strings.SplitSeq(f.Value, ",") {
+			name = strings.TrimSpace(name)
+			if name != "" && !containsFold(keepListed, name) && !containsFold(hopByHop, name) {
+				edits = append(edits, Edit{Op: Remove, Name: name})
+			}
+		}
+	}
+	return edits
+}
+
+func containsFold(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+// requestEdits is what changes in a request's head on its way to the backend. trusted are the proxies whose word on the scheme counts.
+func requestEdits(edits []Edit, r *Request, b *route.Backend, trusted []netip.Prefix) []Edit {
+	edits = removeHopByHop(edits, r.Fields)
+	if r.lists("TE", "trailers") {
+		edits = append(edits, Edit{Set, "TE", "trailers"})
+	}
+	if r.upgrades() {
+		edits = append(edits, Edit{Set, "Connection", "Upgrade"}, Edit{Set, "Upgrade", "websocket"})
+	}
+	edits = append(edits,
+		Edit{Add, "X-Forwarded-For", r.Source.Addr().Unmap().String()},
+		Edit{Set, "X-Forwarded-Port", strconv.Itoa(int(r.Local.Port()))})
+	if proto := r.field("X-Forwarded-Proto"); proto == "" || !trusts(trusted, r.Source.Addr()) {
+		edits = append(edits, Edit{Set, "X-Forwarded-Proto", r.scheme()})
+	}
+	if b.Spec.Sticky != "" {
+		edits = hideCookie(edits, r, b.Spec.Sticky)
+	}
+	return edits
+}
+
+func (r *Request) scheme() string {
+	if r.TLS {
+		return "https"
+	}
+	return "http"
+}
+
+func trusts(networks []netip.Prefix, a netip.Addr) bool {
+	a = a.Unmap()
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
+}
+
+// hideCookie takes the persistence cookie out of what the server sees (HAProxy's "cookie ... indirect").
+func hideCookie(edits []Edit, r *Request, name string) []Edit {
+	if r.cookie(name) == "" {
+		return edits
+	}
+	edits = append(edits, Edit{Op: Remove, Name: "Cookie"})
+	for _, f := range r.Fields {
+		if !strings.EqualFold(f.Name, "Cookie") {
+			continue
+		}
+		if rest := withoutCookie(f.Value, name); rest != "" {
+			edits = append(edits, Edit{Add, "Cookie", rest})
+		}
+	}
+	return edits
+}
+
+func withoutCookie(value, name string) string {
+	var keep []string
+	for pair := range strings.SplitSeq(value, ";") {
+		pair = strings.TrimSpace(pair)
+		if k, _, _ := strings.Cut(pair, "="); pair != "" && k != name {
+			keep = append(keep, pair)
+		}
+	}
+	return strings.Join(keep, "; ")
+}
+
+// responseEdits is what changes in a response's head on its way to the client. fields are the response's; t is the try that
+// brought it.
+func responseEdits(edits []Edit, status int, fields []Field, r *Request, a Action, t try) []Edit {
+	edits = removeHopByHop(edits, fields)
+	if status == statusSwitching {
+		edits = append(edits, Edit{Set, "Connection", "Upgrade"}, Edit{Set, "Upgrade", "websocket"})
+	}
+	if a.Backend.Spec.Sticky == "" || t.sticky {
+		return edits
+	}
+	cookie := a.Backend.Spec.Sticky + "=" + t.server.Cookie + "; path=" + cookiePath(a.Rule) + "; HttpOnly; SameSite=Lax"
+	if r.TLS {
+		cookie += "; Secure"
+	}
+	return append(edits, Edit{Add, "Set-Cookie", cookie}, Edit{Add, "Cache-Control", "private"})
+}
+
+// statusSwitching is the status that begins a WebSocket (RFC 9110 15.2.2).
+const statusSwitching = 101
+
+// cookiePath keeps apps that share a host from overwriting each other's cookie. Browsers compare it with case, and a ";" would end it.
+func cookiePath(r route.Rule) string {
+	if !strings.HasPrefix(r.Path, "/") || r.IgnoreCase || strings.ContainsAny(r.Path, "; ") {
+		return "/"
+	}
+	return r.Path
+}

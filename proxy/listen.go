@@ -1,0 +1,183 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"marathon-lb/internal/route"
+)
+
+// port is a bound address and what serves it.
+type port struct {
+	bind     string
+	listener *net.TCPListener
+	http     *http.Server
+	accepted handover      // connections for http
+	done     chan struct{} // closed when accepting has ended
+	conns    sync.WaitGroup
+	leaving  atomic.Bool // answers tell clients to close
+}
+
+// bindPort binds the address of a listener.
+func bindPort(l *route.Listener) (*net.TCPListener, error) {
+	addr := l.Spec.Bind.String()
+	if a := l.Spec.Bind.Addr(); !a.IsValid() || a.IsUnspecified() {
+		addr = fmt.Sprintf(":%d", l.Spec.Bind.Port()) // IPv4 and IPv6 on one socket
+	}
+	n, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, &BindError{Listener: l.Spec, Err: err}
+	}
+	return n.(*net.TCPListener), nil
+}
+
+// BindError says that a port could not be opened.
+type BindError struct {
+	Listener route.ListenerSpec
+	Err      error
+}
+
+func (e *BindError) Error() string {
+	return fmt.Sprintf("port %s (%s) cannot be opened: %s; %s", route.BindText(e.Listener.Bind), e.Listener.Name, e.reason(), e.remedy())
+}
+
+// Unwrap is the system's error.
+func (e *BindError) Unwrap() error { return e.Err }
+
+func (e *BindError) reason() string {
+	switch {
+	case errors.Is(e.Err, syscall.EADDRINUSE):
+		return "another process has it"
+	case errors.Is(e.Err, syscall.EACCES):
+		return "this process may not bind ports below 1024"
+	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
+		return "this machine does not have that address"
+	}
+	return e.Err.Error()
+}
+
+func (e *BindError) remedy() string {
+	where := map[string]string{route.HTTPIn: "--http-bind", route.AppIDIn: "--appid-bind"}[e.Listener.Name]
+	if where == "" {
+		where = "another HAPROXY_{n}_PORT or HAPROXY_{n}_BIND_ADDR"
+	}
+	if errors.Is(e.Err, syscall.EACCES) {
+		return "give it CAP_NET_BIND_SERVICE, run it as root, or choose another port with " + where
+	}
+	return "stop what holds it, or choose another with " + where
+}
+
+// Problem is the error as operators see it while the port is tried again.
+func (e *BindError) Problem() route.Problem {
+	return route.Problem{
+		App: e.Listener.App, Label: "port", Value: route.BindText(e.Listener.Bind),
+		Reason: "it cannot be opened: " + e.reason() + "; it is tried again each " + bindAgain.String(), Remedy: e.remedy(),
+	}
+}
+
+// serve accepts until the port is closed, then lets its connections finish; when hard ends they are closed.
+func (p *Proxy) serve(hard context.Context, o *port) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() { o.http.Serve(o.accepted) })
+	p.accept(hard, o)
+	o.leaving.Store(true)
+	close(o.done)
+	close(o.accepted.conns)
+	o.settle(hard, &running)
+	if o.http.Shutdown(hard) != nil {
+		o.http.Close()
+	}
+}
+
+// lastAnswer is how long clients with an idle connection have to send one more request, whose answer tells them to close.
+const lastAnswer = time.Second
+
+// settle waits for all connections to close, or for that time.
+func (o *port) settle(hard context.Context, running *sync.WaitGroup) {
+	quiet := make(chan struct{})
+	running.Go(func() { o.conns.Wait(); close(quiet) })
+	late := time.NewTimer(lastAnswer)
+	defer late.Stop()
+	select {
+	case <-quiet:
+	case <-late.C:
+	case <-hard.Done():
+	}
+}
+
+func (p *Proxy) accept(hard context.Context, o *port) {
+	wait := time.Duration(0)
+	for {
+		c, err := o.listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed), isTimeout(err):
+			return
+		case err != nil: // out of descriptors, mostly: existing connections must not suffer
+			wait = min(max(2*wait, 5*time.Millisecond), 100*time.Millisecond)
+			p.zap.Warn("a connection cannot be accepted", zap.String("port", o.bind), zap.Error(err))
+			pause(hard, wait)
+			continue
+		}
+		wait = 0
+		p.hand(hard, o, c)
+	}
+}
+
+// hand gives a connection to the engine for the listener's mode.
+func (p *Proxy) hand(hard context.Context, o *port, c net.Conn) {
+	l := p.table.Load().ListenerAt(o.bind)
+	if l == nil {
+		c.Close()
+		return
+	}
+	cc := p.newClientConn(c, o, l.Stats)
+	if l.Spec.Mode == route.TCP {
+		go p.serveTCP(hard, cc)
+		return
+	}
+	o.accepted.conns <- cc
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+// lastAccept is how long a port that closes still accepts what the kernel has queued: closing at once would reset it.
+const lastAccept = 2 * time.Millisecond
+
+// stop ends accepting soon; connections go on.
+func (o *port) stop() { o.listener.SetDeadline(time.Now().Add(lastAccept)) }
+
+// stopped waits for that and gives the address back.
+func (o *port) stopped() {
+	<-o.done
+	o.listener.Close()
+}
+
+// handover is the net.Listener an http.Server gets its connections from.
+type handover struct {
+	conns chan net.Conn
+	addr  net.Addr
+}
+
+// Accept, Close and Addr make it a net.Listener. Close does nothing: what was accepted is served.
+func (h handover) Accept() (net.Conn, error) {
+	if c, ok := <-h.conns; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (h handover) Close() error   { return nil }
+func (h handover) Addr() net.Addr { return h.addr }

@@ -1,0 +1,365 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// httpEngine is HTTP on the standard library: it parses and frames, all decisions are elsewhere.
+type httpEngine struct {
+	proxy   *Proxy
+	buffers sync.Pool // of *[]byte
+}
+
+const copyBuffer = 32 << 10
+
+// newHTTPEngine makes the engine; each port gets a server of it.
+func newHTTPEngine(p *Proxy) *httpEngine {
+	return &httpEngine{proxy: p, buffers: sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}}
+}
+
+type connKey struct{}
+
+func (e *httpEngine) server() *http.Server {
+	only1 := new(http.Protocols)
+	only1.SetHTTP1(true)
+	return &http.Server{
+		Handler:                      e,
+		ReadHeaderTimeout:            e.proxy.o.Timeouts.Head,
+		IdleTimeout:                  e.proxy.o.Timeouts.KeepAlive,
+		MaxHeaderBytes:               mostHead,
+		Protocols:                    only1,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is the server's to answer
+		ErrorLog:                     zap.NewStdLog(e.proxy.zap.WithOptions(zap.IncreaseLevel(zap.WarnLevel))),
+		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnState: func(c net.Conn, s http.ConnState) {
+			if s == http.StateIdle { // the response is flushed
+				c.(*clientConn).settle(false)
+			}
+		},
+	}
+}
+
+// ServeHTTP answers one request. Its exchange is finished when the connection has flushed the response, or is closed.
+func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := r.Context().Value(connKey{}).(*clientConn)
+	x := e.proxy.begin(c.port.bind, requestOf(r, c), r.Method+" "+r.RequestURI+" "+r.Proto)
+	c.now.Store(x)
+	if x.action.Failure != OK {
+		x.refuse(w, x.action.Failure)
+		return
+	}
+	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w)}
+	if r.Method == "PRI" && r.ProtoMajor == 2 {
+		f.passPreface()
+		return
+	}
+	f.run()
+}
+
+// requestOf is the request as the policy sees it.
+func requestOf(r *http.Request, c net.Conn) Request {
+	target := r.RequestURI
+	if i := strings.Index(target, "://"); i > 0 && !strings.HasPrefix(target, "/") { // absolute-form: the rest begins at the path
+		target = target[i+3:]
+		if j := strings.IndexAny(target, "/?"); j >= 0 {
+			target = target[j:]
+		} else {
+			target = ""
+		}
+	}
+	path, query := target, ""
+	if i := strings.IndexByte(target, '?'); i >= 0 {
+		path, query = target[:i], target[i:]
+	}
+	if path == "" {
+		path = "/"
+	}
+	return Request{
+		Method: r.Method, Host: r.Host, Path: path, Query: query, Fields: fieldsOf(r.Header),
+		Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: r.TLS != nil,
+	}
+}
+
+func fieldsOf(h http.Header) []Field {
+	fields := make([]Field, 0, len(h))
+	for name, values := range h {
+		for _, v := range values {
+			fields = append(fields, Field{name, v})
+		}
+	}
+	return fields
+}
+
+// apply makes the edits in a head.
+func apply(h http.Header, edits []Edit) {
+	for _, e := range edits {
+		switch e.Op {
+		case Remove:
+			h.Del(e.Name)
+		case Add:
+			h.Add(e.Name, e.Value)
+		case Set:
+			h.Set(e.Name, e.Value)
+		}
+	}
+}
+
+// refuse answers with the page of a failure.
+func (x *exchange) refuse(w http.ResponseWriter, f Failure) {
+	x.fail(f)
+	x.status = f.row().status
+	respond(w, f)
+}
+
+// flight is an HTTP exchange on its way through the engine.
+type flight struct {
+	engine   *httpEngine
+	exchange *exchange
+	conn     *clientConn
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	in       *http.Request
+	body     *requestBody // nil if the request has none
+	stall    *time.Timer  // ends the flight when the server makes no progress
+	upstream net.Conn     // the connection to the server, once there is one
+	begun    bool         // a part of the response was sent
+
+	interim sync.Mutex // guards w while 1xx responses may come
+	final   bool
+}
+
+// Why a flight was ended from our side.
+var (
+	errServerTimeout = errors.New("the server made no progress in time")
+	errServerGone    = errors.New("the server is gone")
+)
+
+func (f *flight) run() {
+	ctx, cancel := context.WithCancelCause(f.in.Context())
+	defer cancel(nil)
+	f.stall = time.AfterFunc(f.engine.proxy.o.Timeouts.Server, func() { cancel(errServerTimeout) })
+	defer f.stall.Stop()
+	resp := f.attempt(ctx, cancel)
+	if resp == nil {
+		return
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == statusSwitching {
+		f.switchProtocols(resp)
+		return
+	}
+	f.respond(ctx, resp)
+}
+
+// attempt sends the request to one server after the other until a response comes; nil if none does and the client knows.
+func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *http.Response {
+	x := f.exchange
+	choice := newAttempts(x.action.Backend, &x.request)
+	out := f.outgoing(ctx)
+	failed := NoServer
+	for t, ok := choice.first(); ok; t, ok = choice.again() {
+		if !pause(ctx, t.pause) {
+			failed = ClientLeftConnecting
+			break
+		}
+		x.take(t)
+		up := x.proxy.upstreams.to(t.server)
+		end := up.run(x, func(Failure) { cancel(errServerGone) })
+		defer end()
+		resp, err := up.roundTrip(x, out)
+		f.endInterim()
+		if err == nil {
+			if failed = f.check(resp); failed == OK {
+				x.answered = time.Now()
+				return resp
+			}
+			resp.Body.Close()
+			break
+		}
+		if failed = f.classify(ctx, err); !failed.row().retry || f.body.touched() {
+			break
+		}
+	}
+	f.refuse(failed)
+	return nil
+}
+
+// pause waits; false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d == 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// refuse tells the client of a failure, if it can still be told.
+func (f *flight) refuse(why Failure) {
+	f.exchange.fail(why)
+	if why.row().status == 0 {
+		panic(http.ErrAbortHandler) // the library's way to cut the connection
+	}
+	f.control.SetWriteDeadline(time.Now().Add(f.engine.proxy.o.Timeouts.Client))
+	f.exchange.refuse(f.w, why)
+}
+
+// outgoing is the request as the server will see it. Each try takes it as it is: a try that fails before its head was written
+// leaves the body untouched.
+func (f *flight) outgoing(ctx context.Context) *http.Request {
+	x, in := f.exchange, f.in
+	out := in.WithContext(httptrace.WithClientTrace(ctx, f.trace()))
+	out.URL = &url.URL{Scheme: "http", Host: "server", Opaque: x.request.Path, RawQuery: strings.TrimPrefix(x.request.Query, "?"),
+		ForceQuery: x.request.Query == "?"}
+	if strings.HasPrefix(x.request.Path, "//") { // an opaque part must not look like an authority
+		out.URL.Opaque, out.URL.Path, out.URL.RawPath = "", in.URL.Path, in.URL.RawPath
+	}
+	out.RequestURI, out.Close = "", false
+	out.Header = in.Header.Clone()
+	apply(out.Header, requestEdits(nil, &x.request, x.action.Backend, x.proxy.o.TrustedProxies))
+	if _, ok := out.Header["User-Agent"]; !ok {
+		out.Header["User-Agent"] = []string{""} // keeps the library from naming itself
+	}
+	if out.ContentLength == 0 {
+		out.Body = nil
+	} else {
+		f.body = &requestBody{flight: f, from: in.Body}
+		out.Body = f.body
+	}
+	return out
+}
+
+func (f *flight) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) {
+			f.upstream = i.Conn
+			f.exchange.connect(i.Reused)
+		},
+		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			f.passInterim(code, h)
+			return nil
+		},
+	}
+}
+
+// passInterim passes a 1xx response on, but not 100, which the library sends when the body is asked for.
+func (f *flight) passInterim(code int, h textproto.MIMEHeader) {
+	f.interim.Lock()
+	defer f.interim.Unlock()
+	if f.final || code == http.StatusContinue || !f.in.ProtoAtLeast(1, 1) {
+		return
+	}
+	into := f.w.Header()
+	for name, values := range h {
+		into[name] = values
+	}
+	f.w.WriteHeader(code)
+	clear(into)
+}
+
+func (f *flight) endInterim() {
+	f.interim.Lock()
+	f.final = true
+	f.interim.Unlock()
+}
+
+// check refuses a switch of protocols that nobody asked for.
+func (f *flight) check(resp *http.Response) Failure {
+	if resp.StatusCode != statusSwitching {
+		return OK
+	}
+	if !f.exchange.request.upgrades() || !hasToken(resp.Header.Get("Upgrade"), "websocket") {
+		return BadResponse
+	}
+	return OK
+}
+
+// respond sends the response's head and body.
+func (f *flight) respond(ctx context.Context, resp *http.Response) {
+	x, h := f.exchange, f.w.Header()
+	for name, values := range resp.Header {
+		h[name] = values
+	}
+	apply(h, responseEdits(nil, resp.StatusCode, fieldsOf(resp.Header), &x.request, x.action, x.try))
+	for _, name := range []string{"Date", "Content-Type"} {
+		if _, ok := h[name]; !ok {
+			h[name] = nil // keeps the library from adding its own
+		}
+	}
+	if f.conn.port.leaving.Load() {
+		h.Set("Connection", "close")
+	}
+	announced := len(resp.Trailer)
+	for name := range resp.Trailer {
+		h.Add("Trailer", name)
+	}
+	x.status, f.begun = resp.StatusCode, true
+	f.w.WriteHeader(resp.StatusCode)
+	if failed := f.copyBody(ctx, resp.Body); failed != OK {
+		x.fail(failed)
+		panic(http.ErrAbortHandler) // a cut response must look cut
+	}
+	f.trailers(resp, announced)
+}
+
+// copyBody passes the body on as it comes: what has arrived is flushed before more is waited for.
+func (f *flight) copyBody(ctx context.Context, body io.Reader) Failure {
+	t := f.engine.proxy.o.Timeouts
+	buf := f.engine.buffers.Get().(*[]byte)
+	defer f.engine.buffers.Put(buf)
+	for {
+		f.stall.Reset(t.Server)
+		n, err := body.Read(*buf)
+		f.stall.Stop()
+		if n > 0 {
+			f.control.SetWriteDeadline(time.Now().Add(t.Client))
+			if _, werr := f.w.Write((*buf)[:n]); werr != nil && !errors.Is(werr, http.ErrBodyNotAllowed) {
+				return writeFailure(werr)
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return OK
+		case err != nil:
+			return f.classify(ctx, err)
+		case n < len(*buf):
+			if err := f.control.Flush(); err != nil {
+				return writeFailure(err)
+			}
+		}
+	}
+}
+
+// trailers sends those announced, then those that came as a surprise.
+func (f *flight) trailers(resp *http.Response, announced int) {
+	if len(resp.Trailer) == 0 {
+		return
+	}
+	f.control.Flush() // a body this short would get a length, and a length leaves no room for trailers
+	for name, values := range resp.Trailer {
+		if len(resp.Trailer) != announced && !slices.Contains(f.w.Header()["Trailer"], name) {
+			name = http.TrailerPrefix + name
+		}
+		for _, v := range values {
+			f.w.Header().Add(name, v)
+		}
+	}
+}

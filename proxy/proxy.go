@@ -1,0 +1,224 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"marathon-lb/internal/route"
+)
+
+// Proxy serves what its table says. It is the only holder of the table: changes come in by Apply.
+type Proxy struct {
+	o         Options
+	zap       *zap.Logger
+	log       *accessLog
+	table     atomic.Pointer[route.Table]
+	engine    *httpEngine
+	upstreams *upstreams
+	work      sync.WaitGroup // goroutines that serve
+
+	mu     sync.Mutex // one change at a time
+	ports  map[string]*port
+	fresh  []*port               // bound, but not served yet
+	failed map[string]*BindError // to be bound again
+	wake   chan struct{}         // there are fresh ports
+}
+
+const (
+	bindAgain = 5 * time.Second        // between two tries to open a port that is taken
+	keepEach  = 200 * time.Millisecond // between two looks at servers that leave
+)
+
+// New makes a proxy with an empty table; it serves nothing yet.
+func New(o Options, log *zap.Logger) *Proxy {
+	o.Timeouts = o.Timeouts.orDefault()
+	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
+	p := &Proxy{
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts),
+		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
+	}
+	p.engine = newHTTPEngine(p)
+	p.table.Store(route.NewTable(1))
+	return p
+}
+
+func (t Timeouts) orDefault() Timeouts {
+	return Timeouts{
+		Connect: cmp.Or(t.Connect, 3*time.Second), Head: cmp.Or(t.Head, 15*time.Second), KeepAlive: cmp.Or(t.KeepAlive, time.Minute),
+		Client: cmp.Or(t.Client, 30*time.Second), Server: cmp.Or(t.Server, 30*time.Second), Tunnel: cmp.Or(t.Tunnel, time.Hour),
+	}
+}
+
+// Table is what is served now.
+func (p *Proxy) Table() *route.Table { return p.table.Load() }
+
+// Apply builds the next table and changes over to it: it binds new ports, swaps the table, closes the ports that went and has the
+// servers that left drain. Its error joins a BindError for each port that could not be bound; those are tried again while the
+// rest is served. Ports are bound at once and served from Run on.
+func (p *Proxy) Apply(c route.Change) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.DrainTimeout = p.o.DrainTimeout
+	next, diff := route.Build(p.table.Load(), c)
+	var errs []error
+	for _, l := range diff.Open {
+		if err := p.open(l); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	p.table.Store(next)
+	p.start()
+	p.close(diff.Close)
+	for _, s := range diff.Left {
+		p.upstreams.idle(s)
+	}
+	for _, s := range diff.Gone {
+		p.upstreams.drop(s)
+	}
+	return errors.Join(errs...)
+}
+
+// open binds a listener's port.
+func (p *Proxy) open(l *route.Listener) error {
+	bind := route.BindText(l.Spec.Bind)
+	n, err := bindPort(l)
+	if err != nil {
+		p.failed[bind] = err.(*BindError)
+		p.zap.Error("a port cannot be opened", zap.String("port", bind), zap.String("app", l.Spec.App), zap.Error(err))
+		return err
+	}
+	delete(p.failed, bind)
+	o := &port{
+		bind: bind, listener: n, http: p.engine.server(), done: make(chan struct{}),
+		accepted: handover{conns: make(chan net.Conn), addr: n.Addr()},
+	}
+	p.ports[bind] = o
+	p.fresh = append(p.fresh, o)
+	return nil
+}
+
+// start has Run serve the fresh ports.
+func (p *Proxy) start() {
+	if len(p.fresh) == 0 {
+		return
+	}
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close closes the ports of listeners that went; connections that stand may finish.
+func (p *Proxy) close(gone []*route.Listener) {
+	var stopping []*port
+	for _, l := range gone {
+		bind := route.BindText(l.Spec.Bind)
+		o := p.ports[bind]
+		delete(p.ports, bind)
+		delete(p.failed, bind)
+		if i := slices.Index(p.fresh, o); o != nil && i >= 0 { // Run has not seen it yet
+			p.fresh = slices.Delete(p.fresh, i, i+1)
+			o.listener.Close()
+		} else if o != nil {
+			o.stop()
+			stopping = append(stopping, o)
+		}
+	}
+	for _, o := range stopping {
+		o.stopped()
+	}
+}
+
+// Problems are the ports that cannot be opened at the moment.
+func (p *Proxy) Problems() []route.Problem {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []route.Problem
+	for _, bind := range slices.Sorted(maps.Keys(p.failed)) {
+		all = append(all, p.failed[bind].Problem())
+	}
+	return all
+}
+
+// Run serves until ctx ends, then drains: no new connection is accepted, what runs may finish until the drain timeout, and what is
+// left is cut. It returns nil.
+func (p *Proxy) Run(ctx context.Context) error {
+	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	var logging sync.WaitGroup
+	logging.Go(p.log.run)
+	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
+	defer keep.Stop()
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			p.drain(cut)
+			p.log.end()
+			logging.Wait()
+			return nil
+		case <-p.wake:
+			p.serveFresh(hard)
+		case <-keep.C:
+			if p.Table().Leaves() {
+				p.Apply(route.Change{Now: time.Now()})
+			}
+		case <-again.C:
+			p.bindFailed()
+		}
+	}
+}
+
+func (p *Proxy) serveFresh(hard context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, o := range p.fresh {
+		p.work.Go(func() { p.serve(hard, o) })
+	}
+	p.fresh = nil
+}
+
+// bindFailed tries again to bind what could not be bound.
+func (p *Proxy) bindFailed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for bind := range p.failed {
+		if l := p.Table().ListenerAt(bind); l != nil && p.open(l) == nil {
+			p.zap.Info("a port could be opened after all", zap.String("port", bind))
+		}
+	}
+	p.start()
+}
+
+// drain ends the proxy's life: cut ends what still runs when its time is up.
+func (p *Proxy) drain(cut func()) {
+	p.mu.Lock()
+	var gone []*route.Listener
+	for _, l := range p.Table().Listeners() {
+		gone = append(gone, l)
+	}
+	p.close(gone)
+	p.mu.Unlock()
+	ended := make(chan struct{})
+	go func() { p.work.Wait(); close(ended) }()
+	late := time.NewTimer(p.o.DrainTimeout)
+	defer late.Stop()
+	select {
+	case <-ended:
+	case <-late.C:
+		cut()
+		n := p.upstreams.dropAll()
+		p.zap.Warn("the time to drain is up; what still ran was cut", zap.Int("cut", n), zap.Duration("after", p.o.DrainTimeout))
+		<-ended
+	}
+	p.upstreams.dropAll()
+}

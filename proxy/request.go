@@ -1,0 +1,79 @@
+package proxy
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Request is a client's request as every engine presents it.
+type Request struct {
+	Method string
+	Host   string // the Host field, or the authority of an absolute-form target; as sent
+	Path   string // of the target, not decoded, without the query
+	Query  string // of the target, with its "?"; empty if there is none
+	Fields []Field
+	Source netip.AddrPort // the client's end of the connection
+	Local  netip.AddrPort // our end of it
+	TLS    bool
+}
+
+// Field is a line of a head: RFC 9110's field name and value.
+type Field struct{ Name, Value string }
+
+// field is the first value of that name, compared without case; empty if there is none.
+func (r *Request) field(name string) string {
+	for _, f := range r.Fields {
+		if strings.EqualFold(f.Name, name) {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// lists says whether a comma-separated field names the token, without case.
+func (r *Request) lists(name, token string) bool {
+	for _, f := range r.Fields {
+		if strings.EqualFold(f.Name, name) && hasToken(f.Value, token) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasToken(list, token string) bool {
+	for item := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.TrimSpace(item), token) {
+			return true
+		}
+	}
+	return false
+}
+
+// upgrades says whether the client asks for a WebSocket; no other protocol is ever switched to.
+func (r *Request) upgrades() bool {
+	return r.Method == "GET" && r.lists("Connection", "upgrade") && r.lists("Upgrade", "websocket")
+}
+
+// cookie is the value of the first cookie of that name; empty if there is none.
+func (r *Request) cookie(name string) string {
+	for _, f := range r.Fields {
+		if !strings.EqualFold(f.Name, "Cookie") {
+			continue
+		}
+		for pair := range strings.SplitSeq(f.Value, ";") {
+			if k, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && k == name {
+				return v
+			}
+		}
+	}
+	return ""
+}
+
+// idempotent says that the method may be sent again although the server may have acted on it (RFC 9110 9.2.2).
+func (r *Request) idempotent() bool {
+	switch r.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,43 @@
+package proxy
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// sentences are HAProxy's words for the statuses it answers itself: people and scripts look for them.
+var sentences = map[int]struct{ title, text string }{
+	400: {"400 Bad request", "Your browser sent an invalid request."},
+	405: {"405 Method Not Allowed", "This server does not offer the method of this request."},
+	408: {"408 Request Time-out", "Your browser didn't send a complete request in time."},
+	414: {"414 URI Too Long", "The address of this request is longer than this server takes."},
+	431: {"431 Request Header Fields Too Large", "The head of this request is larger than this server takes."},
+	502: {"502 Bad Gateway", "The server returned an invalid or incomplete response."},
+	503: {"503 Service Unavailable", "No server is available to handle this request."},
+	504: {"504 Gateway Time-out", "The server didn't respond in time."},
+}
+
+// page is the body of a status of ours (marathon-lb.md 5.11).
+func page(status int) string {
+	s := sentences[status]
+	return "<html><body><h1>" + s.title + "</h1>\n" + s.text + "\n</body></html>\n"
+}
+
+// retryAfter is how many seconds a client is asked to wait while there is no table.
+const retryAfter = "1"
+
+// respond answers with the page of a failure and closes the connection.
+func respond(w http.ResponseWriter, f Failure) {
+	row := f.row()
+	body := page(row.status)
+	h := w.Header()
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Connection", "close")
+	h.Set("Content-Type", "text/html")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if f == NoTable {
+		h.Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(row.status)
+	w.Write([]byte(body))
+}

@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"context"
+	"net"
+)
+
+// serveTCP is the engine for tcp mode: it connects the client to one server and passes bytes.
+func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
+	defer c.Close() // finishes the exchange
+	x := p.begin(c.port.bind, Request{Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr())}, "")
+	c.now.Store(x)
+	if x.action.Failure != OK {
+		x.fail(x.action.Failure)
+		return
+	}
+	server := x.dial(ctx)
+	if server == nil {
+		return
+	}
+	defer server.Close()
+	x.fail(x.tunnel(side{c, c}, side{server, server}))
+}
+
+// dial connects to one server after the other; nil if none can be reached, and the exchange says why.
+func (x *exchange) dial(ctx context.Context) *net.TCPConn {
+	choice := newAttempts(x.action.Backend, &x.request)
+	failed := NoServer
+	for t, ok := choice.first(); ok; t, ok = choice.again() {
+		if !pause(ctx, t.pause) {
+			failed = ClientLeftConnecting
+			break
+		}
+		x.take(t)
+		conn, err := x.proxy.upstreams.to(t.server).dial(ctx)
+		if err == nil {
+			x.connect(false)
+			return conn.(*net.TCPConn)
+		}
+		failed = connectFailure(err)
+	}
+	x.fail(failed)
+	return nil
+}

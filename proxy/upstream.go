@@ -1,0 +1,154 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"marathon-lb/internal/route"
+)
+
+// upstreams are the ways to servers, kept by live server and not by address: a freed port can belong to another app soon.
+type upstreams struct {
+	timeouts Timeouts
+	mu       sync.Mutex
+	of       map[*route.Server]*upstream
+}
+
+// upstream is the way to one server: its idle connections and what runs on it.
+type upstream struct {
+	server *route.Server
+	dialer net.Dialer
+	// again carries requests that may be sent twice: the library repeats one that met a connection the server had closed.
+	again *http.Transport
+	// once carries the others. An idle connection is used only for as long as it is unlikely that the server closes it just now.
+	once *http.Transport
+
+	mu      sync.Mutex
+	running map[*exchange]func(Failure) // how to cut each
+}
+
+const (
+	idleAgain    = 30 * time.Second
+	idleOnce     = time.Second
+	mostIdle     = 256      // connections kept per server and kind
+	mostResponse = 64 << 10 // bytes of a response's head
+)
+
+func newUpstreams(t Timeouts) *upstreams {
+	return &upstreams{timeouts: t, of: map[*route.Server]*upstream{}}
+}
+
+// to is the way to a server.
+func (u *upstreams) to(s *route.Server) *upstream {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	up := u.of[s]
+	if up == nil {
+		up = newUpstream(s, u.timeouts)
+		u.of[s] = up
+	}
+	return up
+}
+
+// idle closes the idle connections of a server that takes no more requests.
+func (u *upstreams) idle(s *route.Server) {
+	u.mu.Lock()
+	up := u.of[s]
+	u.mu.Unlock()
+	if up != nil {
+		up.closeIdle()
+	}
+}
+
+// drop forgets a server on which nothing may run any more; what still does is cut.
+func (u *upstreams) drop(s *route.Server) {
+	u.mu.Lock()
+	up := u.of[s]
+	delete(u.of, s)
+	u.mu.Unlock()
+	if up != nil {
+		up.closeIdle()
+		up.cut()
+	}
+}
+
+// dropAll does so for every server and says how many exchanges it cut.
+func (u *upstreams) dropAll() int {
+	u.mu.Lock()
+	all := u.of
+	u.of = map[*route.Server]*upstream{}
+	u.mu.Unlock()
+	n := 0
+	for _, up := range all {
+		up.closeIdle()
+		n += up.cut()
+	}
+	return n
+}
+
+func newUpstream(s *route.Server, t Timeouts) *upstream {
+	u := &upstream{
+		server: s, running: map[*exchange]func(Failure){},
+		dialer: net.Dialer{Timeout: t.Connect, KeepAlive: 15 * time.Second},
+	}
+	u.again, u.once = u.transport(idleAgain), u.transport(idleOnce)
+	return u
+}
+
+func (u *upstream) transport(idle time.Duration) *http.Transport {
+	only1 := new(http.Protocols)
+	only1.SetHTTP1(true)
+	return &http.Transport{
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx) },
+		DisableCompression:     true,
+		IdleConnTimeout:        idle,
+		MaxIdleConnsPerHost:    mostIdle,
+		MaxResponseHeaderBytes: mostResponse,
+		ExpectContinueTimeout:  time.Second,
+		Protocols:              only1,
+	}
+}
+
+func (u *upstream) dial(ctx context.Context) (net.Conn, error) {
+	return u.dialer.DialContext(ctx, "tcp", u.server.Addr.String())
+}
+
+// roundTrip sends a request of the exchange. What happens meanwhile goes to the trace that ctx of the request holds.
+func (u *upstream) roundTrip(x *exchange, r *http.Request) (*http.Response, error) {
+	if x.request.idempotent() {
+		return u.again.RoundTrip(r)
+	}
+	return u.once.RoundTrip(r)
+}
+
+// run notes how to cut an exchange that runs here; the func it returns ends that.
+func (u *upstream) run(x *exchange, cut func(Failure)) (end func()) {
+	u.mu.Lock()
+	u.running[x] = cut
+	u.mu.Unlock()
+	return func() {
+		u.mu.Lock()
+		delete(u.running, x)
+		u.mu.Unlock()
+	}
+}
+
+// cut ends all that runs here, and says how much that was.
+func (u *upstream) cut() int {
+	u.mu.Lock()
+	running := u.running
+	u.running = map[*exchange]func(Failure){}
+	u.mu.Unlock()
+	for _, cut := range running {
+		cut(ServerGoneWaiting)
+	}
+	return len(running)
+}
+
+func (u *upstream) closeIdle() {
+	u.again.CloseIdleConnections()
+	u.once.CloseIdleConnections()
+}
