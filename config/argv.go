@@ -1,0 +1,179 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// argv reads arguments as Python's argparse did for marathon_lb.py.
+type argv struct {
+	in  []string // what is still to be read
+	out []string // plain flags
+}
+
+// plain turns the habits of marathon_lb.py's users into plain flags, "--name" or "--name=value", one argument each: "sse" or
+// "poll" as first argument, several values after one flag, unambiguous prefixes of names, short flags in a cluster. What is
+// plain already stays as it is.
+func plain(args []string) ([]string, error) {
+	a := argv{in: args}
+	if len(args) > 0 && (args[0] == string(SSE) || args[0] == string(Poll)) {
+		a.in = args[1:]
+		if args[0] == string(SSE) {
+			a.out = append(a.out, "--sse")
+		}
+	}
+	for len(a.in) > 0 {
+		word := a.in[0]
+		a.in = a.in[1:]
+		if err := a.read(word); err != nil {
+			return nil, err
+		}
+	}
+	return a.out, nil
+}
+
+func (a *argv) read(word string) error {
+	switch {
+	case word == "--" && len(a.in) == 0:
+		return nil
+	case word == "--":
+		return unexpected(a.in[0])
+	case !isFlag(word):
+		return unexpected(word)
+	case !strings.HasPrefix(word, "--"):
+		return a.cluster(word)
+	}
+	name, value, has := strings.Cut(word[2:], "=")
+	r, err := rowFor(name)
+	if err != nil {
+		return err
+	}
+	return a.flag(r, value, has)
+}
+
+func unexpected(word string) error {
+	return fmt.Errorf("%q: unexpected argument; only sse or poll may stand first, a value must follow its flag", word)
+}
+
+var number = regexp.MustCompile(`^-\d*\.?\d+$`)
+
+// isFlag tells a flag from a value as argparse does: a negative number is a value, and so is a dash, or a word with a space
+// unless the space stands behind "=".
+func isFlag(word string) bool {
+	name, _, _ := strings.Cut(word, "=")
+	return len(word) > 1 && word[0] == '-' && !number.MatchString(word) && !strings.Contains(name, " ")
+}
+
+// cluster reads short flags: -H, -sH, -mURL, -m=URL, -sHm URL.
+func (a *argv) cluster(word string) error {
+	for letters := word[1:]; letters != ""; {
+		i := slices.IndexFunc(python, func(r row) bool { return r.short == letters[:1] })
+		if i < 0 {
+			return fmt.Errorf("%s: there is no flag -%.1s; --help lists the flags", word, letters)
+		}
+		letters = letters[1:]
+		if value, has := strings.CutPrefix(letters, "="); has || python[i].arg != "" {
+			return a.flag(python[i], value, letters != "")
+		}
+		if err := a.flag(python[i], "", false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flag writes one plain flag; it takes the values that follow if the flag wants some and has none yet.
+func (a *argv) flag(r row, value string, has bool) error {
+	plain := "--" + r.long
+	if r.arg != "" && !has {
+		n := a.values(r.several)
+		if n == 0 {
+			return fmt.Errorf("%s needs a value: %s %s", plain, plain, r.arg)
+		}
+		value, has = strings.Join(a.in[:n], " "), true
+		a.in = a.in[n:]
+	}
+	if r.several {
+		a.out = slices.DeleteFunc(a.out, func(s string) bool { return strings.HasPrefix(s, plain+"=") })
+	}
+	if has {
+		plain += "=" + value
+	}
+	a.out = append(a.out, plain)
+	return nil
+}
+
+// values counts the values at the head of what is still to be read.
+func (a *argv) values(several bool) int {
+	n := slices.IndexFunc(a.in, isFlag)
+	if n < 0 {
+		n = len(a.in)
+	}
+	if !several {
+		n = min(n, 1)
+	}
+	return n
+}
+
+// rowFor finds a flag by its name or an unambiguous prefix of it. A prefix means a flag of marathon_lb.py if it can, so that
+// flags of our own never make an old command line ambiguous.
+func rowFor(name string) (row, error) {
+	for _, rows := range [][]row{python, own} {
+		if i := slices.IndexFunc(rows, func(r row) bool { return r.long == name }); i >= 0 {
+			return rows[i], nil
+		}
+	}
+	for _, rows := range [][]row{python, own} {
+		var fit []row
+		for _, r := range rows {
+			if name != "" && strings.HasPrefix(r.long, name) {
+				fit = append(fit, r)
+			}
+		}
+		switch len(fit) {
+		case 0:
+		case 1:
+			return fit[0], nil
+		default:
+			return row{}, fmt.Errorf("--%s is ambiguous: it may mean --%s or --%s", name, fit[0].long, fit[1].long)
+		}
+	}
+	return row{}, unknown(name)
+}
+
+func unknown(name string) error {
+	nearest, least := "", 1+min(3, len(name)/2) // more typing errors than that make another word
+	for _, r := range slices.Concat(python, own) {
+		if d := distance(name, r.long); d < least {
+			nearest, least = r.long, d
+		}
+	}
+	if nearest == "" {
+		return errors.New("unknown flag --" + name + ": --help lists the flags")
+	}
+	return errors.New("unknown flag --" + name + ": did you mean --" + nearest + "?")
+}
+
+// distance is Levenshtein's: how many bytes must be put in, left out or replaced to make b of a.
+func distance(a, b string) int {
+	costs := make([]int, len(b)+1)
+	for j := range costs {
+		costs[j] = j
+	}
+	for i := range len(a) {
+		diagonal := costs[0]
+		costs[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = costs[j+1]
+			costs[j+1] = min(replace, costs[j]+1, costs[j+1]+1)
+		}
+	}
+	return costs[len(b)]
+}

@@ -1,0 +1,164 @@
+// Package config gathers what the command line and the environment say; it decides nothing. An option is a field of the package
+// that obeys it (marathon.Options, proxy.Options, stats.Options, LogOptions here); a row of flags.go binds a flag and its
+// variables to the field, and the field's comment is the flag's help.
+//
+// Read in this order: flags.go (the rows), argv.go (marathon_lb.py's habits), values.go and texts.go (text into
+// fields), environ.go and templates.go (the container's environment), usage.go (help and docs/flags.md).
+package config
+
+//go:generate go test -run TestCommentsAreCurrent . -update
+//go:generate go test -run TestFlagsPageIsCurrent . -update
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/pflag"
+	"go.uber.org/zap/zapcore"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/marathon"
+	"marathon-lb/proxy"
+	"marathon-lb/stats"
+)
+
+// Config is what was asked for.
+type Config struct {
+	// Mode is how changes are noticed: sse follows Marathon's event stream, poll reads all apps each POLL_INTERVAL.
+	Mode     Mode
+	Marathon marathon.Options // Poll and ReservedPorts follow from the other fields
+	Proxy    proxy.Options
+	Stats    stats.Options
+	Log      LogOptions
+	Notices  []Notice // to be logged once at start
+}
+
+// Mode is the first argument of Marathon-LB's container.
+type Mode string
+
+// The modes.
+const (
+	SSE  Mode = "sse"
+	Poll Mode = "poll"
+)
+
+// LogOptions is how the log is written.
+type LogOptions struct {
+	// Level is the least severe level that is logged, by its Python name: CRITICAL, ERROR, WARNING, INFO, DEBUG or NOTSET.
+	Level zapcore.Level
+	// Encoding is how a log line is written: json or console.
+	Encoding Encoding
+}
+
+// Encoding is how a log line is written.
+type Encoding string
+
+// The encodings, by zap's names.
+const (
+	JSON    Encoding = "json"
+	Console Encoding = "console"
+)
+
+// Notice is an option that was given and accepted, but is not obeyed.
+type Notice struct {
+	Option string // a flag or an environment variable
+	Reason string
+	Lost   bool // the user goes without something: worth a warning
+}
+
+// ErrHelp and ErrLongHelp say that nothing is to be started: Usage or LongUsage was asked for.
+var (
+	ErrHelp     = errors.New("help was asked for")
+	ErrLongHelp = errors.New("long help was asked for")
+)
+
+// Default is what holds where nothing is said. It has no group and so serves nothing. Fields that have no flag stay zero: the
+// package that obeys them has their default.
+func Default() Config {
+	return Config{
+		Mode: Poll,
+		Marathon: marathon.Options{
+			Endpoints:    []string{"http://master.mesos:8080"},
+			PollInterval: time.Minute,
+			MaxBackoff:   3 * time.Second,
+			Silence:      30 * time.Second,
+			HTTPBind:     route.AnyAddr(80),
+			AppIDBind:    route.AnyAddr(9091),
+		},
+		Proxy: proxy.Options{DrainTimeout: 30 * time.Second, TrustedProxies: privateNetworks(), AccessLog: proxy.LogErrors},
+		Stats: stats.Options{Bind: route.AnyAddr(9090)},
+		Log:   LogOptions{Level: zapcore.InfoLevel, Encoding: JSON},
+	}
+}
+
+// privateNetworks are the loopback, private and link-local ranges of both families (RFC 1122, 1918, 3927, 4193, 4291).
+func privateNetworks() []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range []string{
+		"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10",
+	} {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+// Parse reads the arguments after the program's name, "sse" or "poll" included, and an environment as os.Environ gives it. A
+// flag wins over its MARATHON_LB_ variable, that over the container's variable, that over the default. Each error is a usage
+// error, or ErrHelp or ErrLongHelp.
+func Parse(args, environment []string) (Config, error) {
+	c := Default()
+	flags := flagSet(&c)
+	args, err := plain(args)
+	if err != nil {
+		return Config{}, err
+	}
+	if err := flags.Parse(args); err != nil {
+		return Config{}, wrongValue(err)
+	}
+	for name, help := range map[string]error{"help": ErrHelp, "longhelp": ErrLongHelp} {
+		if flags.Changed(name) {
+			return Config{}, help
+		}
+	}
+	env := environOf(environment)
+	for _, gather := range []func() error{
+		func() error { return c.obey(env, flags) },
+		func() error { return c.noticeFlags(flags) },
+		func() error { return c.noticeVariables(env) },
+	} {
+		if err := gather(); err != nil {
+			return Config{}, err
+		}
+	}
+	if len(c.Marathon.Groups) == 0 {
+		return Config{}, errors.New(`--group is missing: name a group to serve, such as --group external, or --group "*" for all`)
+	}
+	c.Marathon.Poll = c.Mode == Poll
+	c.Marathon.ReservedPorts = c.reservedPorts()
+	return c, nil
+}
+
+// wrongValue is pflag's error in the words of the others. After plain, a wrong value is the only thing pflag can find.
+func wrongValue(err error) error {
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Errorf("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), bad.Unwrap())
+	}
+	return err
+}
+
+// reservedPorts are the ports this process binds for itself. Port 0 is one the kernel chooses.
+func (c Config) reservedPorts() []int {
+	binds := []netip.AddrPort{c.Stats.Bind, c.Marathon.AppIDBind}
+	if !c.Marathon.DontBindHTTPHTTPS {
+		binds = append(binds, c.Marathon.HTTPBind)
+	}
+	var ports []int
+	for _, b := range binds {
+		if b.Port() != 0 {
+			ports = append(ports, int(b.Port()))
+		}
+	}
+	return ports
+}

@@ -1,0 +1,188 @@
+package config_test
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap/zapcore"
+
+	"marathon-lb/config"
+	"marathon-lb/internal/route"
+	"marathon-lb/proxy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func parse(t *testing.T, args string, env ...string) config.Config {
+	t.Helper()
+	c, err := config.Parse(strings.Fields(args), env)
+	if err != nil {
+		t.Fatalf("%s: %v", args, err)
+	}
+	return c
+}
+
+func TestContainersDefaultCommandSetsWhatItSays(t *testing.T) {
+	c := parse(t, "sse --health-check --group external")
+	want := config.Default()
+	want.Mode = config.SSE
+	want.Marathon.HealthCheck, want.Marathon.Groups = true, []string{"external"}
+	want.Marathon.ReservedPorts = []int{9090, 9091, 80}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+}
+
+func TestEachFlagReachesItsField(t *testing.T) {
+	c := parse(t, `poll -m https://m1:8443 https://m2:8443 --group a --group b,c --strict-mode --dont-bind-http-https --max-backoff 60
+		--auth-credentials u:p:q --marathon-auth-credential-file /f --marathon-ca-cert /ca --log-level warning --log-encoding console
+		--http-bind [::1]:8080 --appid-bind 127.0.0.1:9191 --stats-bind *:9190 --service-addr 10.0.0.1 --drain-timeout 1m30s
+		--trusted-proxies 10.1.2.3/8,fd00::1 --access-log all --resync-interval 0.5 --silence 45s`)
+	want := config.Default()
+	m := &want.Marathon
+	m.Poll, m.Endpoints, m.Groups = true, []string{"https://m1:8443", "https://m2:8443"}, []string{"a", "b", "c"}
+	m.StrictMode, m.DontBindHTTPHTTPS, m.MaxBackoff = true, true, time.Minute
+	m.Credentials, m.CredentialsFile, m.CACert = "u:p:q", "/f", "/ca"
+	m.HTTPBind, m.AppIDBind = netip.MustParseAddrPort("[::1]:8080"), netip.MustParseAddrPort("127.0.0.1:9191")
+	m.ServiceAddr, m.ReservedPorts = netip.MustParseAddr("10.0.0.1"), []int{9190, 9191}
+	m.ResyncInterval, m.Silence = 500*time.Millisecond, 45*time.Second
+	want.Stats.Bind = route.AnyAddr(9190)
+	want.Proxy.DrainTimeout, want.Proxy.AccessLog = 90*time.Second, proxy.LogAll
+	want.Proxy.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}
+	want.Log = config.LogOptions{Level: zapcore.WarnLevel, Encoding: config.Console}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+}
+
+func TestFlagWinsOverOurVariableOverTheContainers(t *testing.T) {
+	env := []string{"MARATHON_USER=container", "MARATHON_PASSWORD=x:y", "MARATHON_LB_GROUP=a, b", "MARATHON_LB_HEALTH_CHECK=on",
+		"MARATHON_LB_MARATHON=http://a http://b", "POLL_INTERVAL=5", "FRAMEWORK_NAME=marathon-lb", "MARATHON_LB_SILENCE="}
+	c := parse(t, "sse", env...)
+	m := c.Marathon
+	if m.Credentials != "container:x:y" || !slices.Equal(m.Groups, []string{"a", "b"}) || !m.HealthCheck || len(m.Endpoints) != 2 ||
+		m.PollInterval != 5*time.Second || m.FrameworkName != "marathon-lb" || m.Silence != 30*time.Second {
+		t.Errorf("got %+v", m)
+	}
+	env = append(env, "MARATHON_LB_AUTH_CREDENTIALS=ours:z")
+	if c := parse(t, "sse", env...); c.Marathon.Credentials != "ours:z" {
+		t.Errorf("got credentials %q, want our variable's", c.Marathon.Credentials)
+	}
+	c = parse(t, "sse --auth-credentials flag:z --group c --health-check=false -m http://c", env...)
+	m = c.Marathon
+	if m.Credentials != "flag:z" || !slices.Equal(m.Groups, []string{"c"}) || m.HealthCheck || !slices.Equal(m.Endpoints, []string{"http://c"}) {
+		t.Errorf("got %+v, want what the flags say", m)
+	}
+}
+
+func TestWhatIsNotObeyedIsSaid(t *testing.T) {
+	c := parse(t, "sse --group x --haproxy-map --command reload --ssl-certs /c --min-serv-port-ip-per-task 0 --syslog-socket /dev/null",
+		"PORTS=80,443", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch,http-server-close,dontlognull", "HAPROXY_SYSCTL_PARAMS=a=1",
+		"HAPROXY_SSL_CERT7=pem", "HAPROXY_BACKEND_HEAD=timeout server 600s", "DCOS_SERVICE_ACCOUNT_CREDENTIAL={}", "MARATHON_LB_DRIAN_TIMEOUT=3")
+	var got []string
+	for _, n := range c.Notices {
+		mark := " "
+		if n.Lost {
+			mark = "!"
+		}
+		got = append(got, mark+n.Option)
+		if n.Reason == "" {
+			t.Errorf("%s: no reason", n.Option)
+		}
+	}
+	want := []string{" --command", "!--haproxy-map", "!--ssl-certs", "!DCOS_SERVICE_ACCOUNT_CREDENTIAL", "!HAPROXY_BACKEND_HEAD",
+		"!HAPROXY_SSL_CERT7", " HAPROXY_SYSCTL_PARAMS", "!MARATHON_LB_DRIAN_TIMEOUT"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	c = parse(t, "sse --group x", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch")
+	if len(c.Notices) != 1 {
+		t.Errorf("other default options: got %v, want one notice", c.Notices)
+	}
+}
+
+func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
+	sandbox := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Join(sandbox, "templates"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(sandbox, "templates", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := parse(t, "sse --group x", "MESOS_SANDBOX="+sandbox); len(c.Notices) != 0 {
+		t.Errorf("no templates, but notices %v", c.Notices)
+	}
+	write("HAPROXY_HTTP_BACKEND_ACL_ALLOW_DENY", "  http-request deny\n") // the default; only for services with an allow-list
+	write("HAPROXY_BACKEND_HEAD", "  # deny nothing\n  timeout server 600s\n")
+	if c := parse(t, "sse --group x", "MESOS_SANDBOX="+sandbox); len(c.Notices) != 1 {
+		t.Errorf("got notices %v, want one", c.Notices)
+	}
+	write("HAPROXY_HTTP_FRONTEND_HEAD", "frontend f\n  bind *:80\n  http-request deny if { src 192.0.2.0/24 }\n")
+	for _, env := range []string{
+		"MESOS_SANDBOX=" + sandbox, `HAPROXY_HTTP_FRONTEND_HEAD=frontend f\n  bind 10.0.0.1:80`,
+		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl verify required", "HAPROXY_BACKEND_HEAD=tcp-request content reject",
+	} {
+		if _, err := config.Parse([]string{"--group", "x"}, []string{env}); err == nil || !strings.Contains(err.Error(), "restricts access") {
+			t.Errorf("%s: got %v, want a refusal", env, err)
+		}
+	}
+}
+
+func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
+	for _, c := range []struct{ args, env, want string }{
+		{"sse", "", `--group is missing: name a group to serve, such as --group external, or --group "*" for all`},
+		{"--group a,", "", `--group "a,": a name is empty; write a group's name, or * for all`},
+		{"--group a --dry", "", "--dry: not carried out yet: nothing but serving can be done; leave it out to serve"},
+		{"--group a --drain-timeout soon", "", `--drain-timeout "soon": it must be a length of time such as 30s, 5m, or a number of seconds`},
+		{"--group a --silence -5s", "", "--silence needs a value: --silence DURATION"},
+		{"--group a --silence=-5s", "", `--silence "-5s": it must be a length of time such as 30s, 5m, or a number of seconds`},
+		{"--group a --silence=NaN", "", `--silence "NaN": it must be a length of time such as 30s, 5m, or a number of seconds`},
+		{"--group a --http-bind 80", "", `--http-bind "80": it must be an address and a port such as :80, 127.0.0.1:80 or [::1]:80`},
+		{"--group a --http-bind :65536", "", `--http-bind ":65536": it must be an address and a port such as :80, 127.0.0.1:80 or [::1]:80`},
+		{"--group a --service-addr lb", "", `--service-addr "lb": it must be an IP address such as 10.0.0.1, or * for every address`},
+		{"--group a --trusted-proxies 10.0.0.0/33", "", `--trusted-proxies "10.0.0.0/33": "10.0.0.0/33" is not a network; write CIDR such as 10.0.0.0/8 or fd00::/8, or an address`},
+		{"--group a --access-log some", "", `--access-log "some": it must be one of errors, all, off`},
+		{"--group a --log-level loud", "", `--log-level "loud": it must be CRITICAL, ERROR, WARNING, INFO, DEBUG or NOTSET`},
+		{"--group a --strict-mode=maybe", "", `--strict-mode "maybe": it must be true or false`},
+		{"--group a", "POLL_INTERVAL=often", `environment variable POLL_INTERVAL "often": it must be a length of time such as 30s, 5m, or a number of seconds`},
+	} {
+		_, err := config.Parse(strings.Fields(c.args), []string{c.env})
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s: got  %v\nwant %s", c.args, err, c.want)
+		}
+	}
+}
+
+func TestNobodyIsTrustedIfTheListIsEmpty(t *testing.T) {
+	if c := parse(t, "--group x --trusted-proxies="); len(c.Proxy.TrustedProxies) != 0 {
+		t.Errorf("got %v", c.Proxy.TrustedProxies)
+	}
+}
+
+func TestHelpIsAskedFor(t *testing.T) {
+	for args, want := range map[string]error{"--help": config.ErrHelp, "sse -h": config.ErrHelp, "--longhelp": config.ErrLongHelp} {
+		if _, err := config.Parse(strings.Fields(args), nil); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", args, err, want)
+		}
+	}
+	usage := config.Usage()
+	for _, want := range []string{"Usage: marathon-lb sse|poll", "-m, --marathon URL [URL ...]", "(default *:9090)", "--longhelp"} {
+		if !strings.Contains(usage, want) {
+			t.Errorf("usage has no %q:\n%s", want, usage)
+		}
+	}
+	if strings.Contains(usage, "--haproxy-config") {
+		t.Errorf("usage shows a flag without effect:\n%s", usage)
+	}
+}

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// environ is the environment. A variable that is empty counts as not set, as in Marathon-LB's container.
+type environ map[string]string
+
+func environOf(pairs []string) environ {
+	e := environ{}
+	for _, pair := range pairs {
+		if name, text, _ := strings.Cut(pair, "="); text != "" {
+			e[name] = text
+		}
+	}
+	return e
+}
+
+// get is the value of a variable. A name A:B stands for two variables whose values are joined by a colon; both must be set.
+func (e environ) get(name string) string {
+	var texts []string
+	for one := range strings.SplitSeq(name, ":") {
+		if e[one] == "" {
+			return ""
+		}
+		texts = append(texts, e[one])
+	}
+	return strings.Join(texts, ":")
+}
+
+// obey sets the fields of rows that no flag has set.
+func (c *Config) obey(env environ, flags *pflag.FlagSet) error {
+	for _, r := range slices.Concat(python, own, container) {
+		if r.field == "" || r.long != "" && flags.Changed(r.long) {
+			continue
+		}
+		for _, name := range r.variables() {
+			text := env.get(name)
+			if text == "" {
+				continue
+			}
+			if err := newValue(c, r).Set(text); err != nil {
+				return fmt.Errorf("environment variable %s %q: %w", name, text, err)
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// notice takes note of an option that is not obeyed; one that is refused, or that would keep clients out, is an error.
+func (c *Config) notice(r row, option, text string) error {
+	switch {
+	case r.effect == refused:
+		return fmt.Errorf("%s: %s", option, r.note)
+	case r.effect == template:
+		if err := keepsOut(option, text); err != nil {
+			return err
+		}
+	case r.effect == obeyed, r.effect == asked, r.harmless != "" && text == r.harmless:
+		return nil
+	}
+	c.Notices = append(c.Notices, Notice{Option: option, Reason: r.note, Lost: r.effect != idle})
+	return nil
+}
+
+func (c *Config) noticeFlags(flags *pflag.FlagSet) error {
+	for _, r := range python {
+		if !flags.Changed(r.long) {
+			continue
+		}
+		if err := c.notice(r, "--"+r.long, flags.Lookup(r.long).Value.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) noticeVariables(env environ) error {
+	rows := slices.Concat(python, own, container)
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		i := slices.IndexFunc(rows, func(r row) bool { return slices.ContainsFunc(r.variables(), fits(name)) })
+		if i < 0 {
+			continue
+		}
+		if err := c.notice(rows[i], name, env[name]); err != nil {
+			return err
+		}
+	}
+	return c.noticeTemplates(env["MESOS_SANDBOX"])
+}
+
+// fits says whether the name in a row, which may end in "*", is the variable's.
+func fits(variable string) func(string) bool {
+	return func(name string) bool {
+		begin, wild := strings.CutSuffix(name, "*")
+		return variable == name || wild && strings.HasPrefix(variable, begin)
+	}
+}

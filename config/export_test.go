@@ -1,0 +1,4 @@
+package config
+
+// Plain is for the fuzz test.
+var Plain = plain

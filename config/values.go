@@ -1,0 +1,146 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"go.uber.org/zap/zapcore"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/proxy"
+)
+
+// value writes a row's text into its field; of a row without field it keeps the text. It is pflag's Value.
+type value struct {
+	row   row
+	field any // pointer into Config
+	set   bool
+}
+
+func newValue(c *Config, r row) *value {
+	if r.field == "" {
+		return &value{row: r, field: new(string)}
+	}
+	at := reflect.ValueOf(c).Elem()
+	for name := range strings.SplitSeq(r.field, ".") {
+		at = at.FieldByName(name)
+	}
+	return &value{row: r, field: at.Addr().Interface()}
+}
+
+// flagSet is every flag, bound to the fields of c.
+func flagSet(c *Config) *pflag.FlagSet {
+	flags := pflag.NewFlagSet("marathon-lb", pflag.ContinueOnError)
+	flags.SortFlags = false
+	for _, r := range slices.Concat(python, own) {
+		f := flags.VarPF(newValue(c, r), r.long, r.short, r.help())
+		if r.arg == "" {
+			f.NoOptDefVal = "true"
+		}
+		if r.constant != "" {
+			f.DefValue = "" // another constant: it means nothing to this switch
+		}
+	}
+	return flags
+}
+
+// Type is what the value is called in the help; pflag knows a switch as "bool".
+func (v *value) Type() string { return cmp.Or(v.row.arg, "bool") }
+
+// Set reads the text of a flag or variable. The error says what would be right.
+func (v *value) Set(text string) (err error) {
+	if v.row.constant != "" && text == "true" {
+		text = v.row.constant
+	}
+	switch p := v.field.(type) {
+	case *string:
+		*p = text
+	case *bool:
+		*p, err = truth(text)
+	case *time.Duration:
+		*p, err = duration(text)
+	case *netip.AddrPort:
+		*p, err = address(text)
+	case *netip.Addr:
+		*p, err = addr(text)
+	case *[]netip.Prefix:
+		err = addTo(p, v.set, strings.FieldsFunc(text, isSeparator), network)
+	case *[]string:
+		err = v.addWords(p, text)
+	case *Mode:
+		*p, err = oneOf(text, SSE, Poll)
+	case *Encoding:
+		*p, err = oneOf(text, JSON, Console)
+	case *proxy.AccessLog:
+		*p, err = oneOf(text, proxy.LogErrors, proxy.LogAll, proxy.LogOff)
+	case *zapcore.Level:
+		*p, err = level(text)
+	default:
+		panic("config: no way to read a " + reflect.TypeOf(v.field).String())
+	}
+	v.set = true
+	return err
+}
+
+// String is the present value, in the form Set reads.
+func (v *value) String() string {
+	switch p := v.field.(type) {
+	case *time.Duration:
+		return durationText(*p)
+	case *netip.AddrPort:
+		return route.BindText(*p)
+	case *netip.Addr:
+		if !p.IsValid() {
+			return "*"
+		}
+	case *[]netip.Prefix:
+		texts := make([]string, len(*p))
+		for i, n := range *p {
+			texts[i] = n.String()
+		}
+		return strings.Join(texts, ", ")
+	case *[]string:
+		return strings.Join(*p, " ")
+	case *zapcore.Level:
+		return levelText(*p)
+	}
+	return fmt.Sprint(reflect.ValueOf(v.field).Elem())
+}
+
+func isSeparator(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' }
+
+// addWords splits URLs at white space and names of groups at commas: a label's groups are separated so, too.
+func (v *value) addWords(p *[]string, text string) error {
+	words := strings.Fields(text)
+	if !v.row.several {
+		words = strings.Split(text, ",")
+	}
+	return addTo(p, v.set && !v.row.several, words, func(word string) (string, error) {
+		if word = strings.TrimSpace(word); word == "" {
+			return "", errors.New("a name is empty; write a group's name, or * for all")
+		}
+		return word, nil
+	})
+}
+
+// addTo reads words into the list, after what an earlier flag put there or instead of the default.
+func addTo[T any](list *[]T, more bool, words []string, read func(string) (T, error)) error {
+	if !more {
+		*list = nil
+	}
+	for _, word := range words {
+		item, err := read(word)
+		if err != nil {
+			return err
+		}
+		*list = append(*list, item)
+	}
+	return nil
+}
