@@ -147,6 +147,7 @@ func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
 		{"--group a --drain-timeout soon", "", `--drain-timeout "soon": it must be a length of time such as 30s, 5m, or a number of seconds`},
 		{"--group a --silence -5s", "", "--silence needs a value: --silence DURATION"},
 		{"--group a --silence=-5s", "", `--silence "-5s": it must be a length of time such as 30s, 5m, or a number of seconds`},
+		{"--group a --silence 0", "", `--silence "0": it must be a length of time such as 30s, 5m, or a number of seconds`},
 		{"--group a --silence=NaN", "", `--silence "NaN": it must be a length of time such as 30s, 5m, or a number of seconds`},
 		{"--group a --http-bind 80", "", `--http-bind "80": it must be an address and a port such as :80, 127.0.0.1:80 or [::1]:80`},
 		{"--group a --http-bind :65536", "", `--http-bind ":65536": it must be an address and a port such as :80, 127.0.0.1:80 or [::1]:80`},
@@ -161,6 +162,12 @@ func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
 		if err == nil || err.Error() != c.want {
 			t.Errorf("%s: got  %v\nwant %s", c.args, err, c.want)
 		}
+	}
+}
+
+func TestResyncIntervalMayBeZero(t *testing.T) {
+	if c := parse(t, "--group x --resync-interval 0"); c.Marathon.ResyncInterval != 0 {
+		t.Errorf("got %v", c.Marathon.ResyncInterval)
 	}
 }
 

@@ -9,6 +9,7 @@ type row struct {
 	field       string   // the field of Config that the option sets; its comment is the help
 	constant    string   // what a switch stores, if not "true"
 	several     bool     // takes several values after one flag, and a repeated flag replaces the earlier ones
+	zero        bool     // a length of time that may be 0
 	env         []string // names in the container's environment, as environ.get takes them; a last "*" stands for any rest
 	note        string   // a word more than the field's comment; for a row without field, why it is not obeyed
 	effect      effect
@@ -79,7 +80,7 @@ var own = []row{
 	{long: "trusted-proxies", arg: "NETWORKS", field: "Proxy.TrustedProxies", note: "CIDR networks or addresses, separated by commas; empty for none"},
 	{long: "access-log", arg: "WHICH", field: "Proxy.AccessLog"},
 	{long: "log-encoding", arg: "ENCODING", field: "Log.Encoding"},
-	{long: "resync-interval", arg: "DURATION", field: "Marathon.ResyncInterval"},
+	{long: "resync-interval", arg: "DURATION", field: "Marathon.ResyncInterval", zero: true},
 	{long: "silence", arg: "DURATION", field: "Marathon.Silence"},
 }
 

@@ -36,13 +36,14 @@ func truth(text string) (bool, error) {
 	return false, errors.New("it must be true or false")
 }
 
-// duration reads 30s, 1m30s, or a plain number of seconds, as Python's flags have it.
-func duration(text string) (time.Duration, error) {
+// duration reads 30s, 1m30s, or a plain number of seconds, as Python's flags have it. Zero is refused where it means nothing: the
+// package that obeys the option would take it for "not set".
+func duration(text string, zero bool) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if seconds, numErr := strconv.ParseFloat(text, 64); numErr == nil && math.Abs(seconds) < math.MaxInt64/1e9 {
 		d, err = time.Duration(seconds*float64(time.Second)), nil
 	}
-	if err != nil || d < 0 {
+	if err != nil || d < 0 || d == 0 && !zero {
 		return 0, errors.New("it must be a length of time such as 30s, 5m, or a number of seconds")
 	}
 	return d, nil

@@ -65,7 +65,7 @@ func (v *value) Set(text string) (err error) {
 	case *bool:
 		*p, err = truth(text)
 	case *time.Duration:
-		*p, err = duration(text)
+		*p, err = duration(text, v.row.zero)
 	case *netip.AddrPort:
 		*p, err = address(text)
 	case *netip.Addr:
