@@ -1,8 +1,6 @@
 package marathon
 
-import (
-	"time"
-)
+import "time"
 
 // agenda says which apps are to be read, and when: the first wish at once, then at most one read per app each readGap, one at a
 // time per app and mostReads overall. It is pure: whoever calls it does the reading.
@@ -135,6 +133,12 @@ func (a *agenda) next() time.Time {
 			at = earlier(at, e.due)
 		}
 	}
+	return earlier(at, a.ripe())
+}
+
+// ripe is when the first of what was wanted for later is due, zero for never.
+func (a *agenda) ripe() time.Time {
+	var at time.Time
 	for _, t := range a.later {
 		at = earlier(at, t)
 	}

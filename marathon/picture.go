@@ -14,6 +14,7 @@ type picture struct {
 	apps     map[string]*held
 	patches  map[string]patch // by task id
 	verdicts verdicts
+	tasks    int    // of all apps
 	clock    uint64 // number of the last event or read
 }
 
@@ -51,6 +52,7 @@ func (p *picture) tick() uint64 {
 // draft is the app as it would stand in the picture, and when it should be looked at again for the sake of time alone.
 func (p *picture) draft(app App, read uint64, now time.Time) (*held, time.Time) {
 	app.Tasks = slices.Clone(app.Tasks)
+	p.recall(&app)
 	for i := range app.Tasks {
 		p.repair(&app.Tasks[i], read, now)
 	}
@@ -60,6 +62,30 @@ func (p *picture) draft(app App, read uint64, now time.Time) (*held, time.Time) 
 		again = earlier(again, now.Add(readinessPoll)) // no event tells of readiness
 	}
 	return h, again
+}
+
+// recall gives tasks back the addresses Marathon forgets when it loses sight of them or kills them.
+func (p *picture) recall(app *App) {
+	old := p.apps[app.ID]
+	if old == nil {
+		return
+	}
+	for i := range app.Tasks {
+		t := &app.Tasks[i]
+		if !t.State.Unsure() && t.State != TaskKilling {
+			continue
+		}
+		at := slices.IndexFunc(old.app.Tasks, func(o Task) bool { return o.ID == t.ID })
+		if at < 0 {
+			continue
+		}
+		if len(t.IPAddresses) == 0 {
+			t.IPAddresses = old.app.Tasks[at].IPAddresses
+		}
+		if len(t.Ports) == 0 {
+			t.Ports = old.app.Tasks[at].Ports
+		}
+	}
 }
 
 // readinessPoll is how often an app is read while Marathon waits for its tasks to get ready.
@@ -122,7 +148,9 @@ func (p *picture) fresh(app *App, read uint64, now time.Time) bool {
 
 // put makes the draft part of the picture.
 func (p *picture) put(h *held) {
+	p.tasks += len(h.app.Tasks)
 	if old := p.apps[h.app.ID]; old != nil {
+		p.tasks -= len(old.app.Tasks)
 		for _, t := range old.app.Tasks {
 			if _, still := h.facts.Health[t.ID]; !still {
 				delete(p.verdicts, t.ID)
@@ -136,6 +164,7 @@ func (p *picture) put(h *held) {
 // drop takes an app out.
 func (p *picture) drop(id string) {
 	if h := p.apps[id]; h != nil {
+		p.tasks -= len(h.app.Tasks)
 		for _, t := range h.app.Tasks {
 			delete(p.verdicts, t.ID)
 		}
@@ -183,21 +212,17 @@ func (p *picture) apply(task string, c patch, now time.Time) bool {
 	return next.app.Tasks[i].State != h.app.Tasks[i].State || next.facts.Health[task] != h.facts.Health[task]
 }
 
-// taskOf is the task an event means that names a task (up to 1.3, and in status updates) or an instance, of which the newest
+// taskOf is the task an event means that names a task (up to 1.3, and in status updates), or else an instance, of which the newest
 // incarnation counts. It is empty if the picture has none.
 func (p *picture) taskOf(app, task, instance string) string {
 	h := p.apps[app]
-	if h == nil {
+	if h == nil || task != "" {
 		return task
 	}
 	newest := -1
-	found := task
+	found := ""
 	for _, t := range h.app.Tasks {
-		if t.ID == task {
-			return task
-		}
-		name, n := InstanceOf(t.ID)
-		if n > newest && name != "" && (name == instance || name == task) {
+		if name, n := InstanceOf(t.ID); n > newest && name == instance {
 			newest, found = n, t.ID
 		}
 	}
@@ -215,10 +240,4 @@ func (a *App) named(all bool) bool {
 		}
 	}
 	return false
-}
-
-// usable says that requests may go to a task, as a last resort at least.
-func (t *Task) usable(health Health, obeyHealth bool) bool {
-	running := t.State == TaskRunning || t.State.Unsure() || t.State == "" && !t.StartedAt.IsZero()
-	return running && !(obeyHealth && (health == Unhealthy || health == Waiting))
 }

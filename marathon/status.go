@@ -1,9 +1,12 @@
 package marathon
 
 import (
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
+
+	"marathon-lb/internal/route"
 )
 
 // Status is how the watcher fares: what metrics and the page show.
@@ -11,9 +14,11 @@ type Status struct {
 	Stream StreamStatus // zero in poll mode
 	Guard  GuardStatus
 
-	LastRead time.Time // when the newest full read in force was asked for: the age of the picture; zero before the first
+	Poll     bool      // there is no stream
+	LastRead time.Time // when the newest full read in force was asked for, so when the table was last confirmed; zero before the first
 	Source   Source    // of that read
 	BadApps  []AppError
+	ReadErr  error // why the newest full read failed, nil if it did not
 	Apps     int
 	Tasks    int
 
@@ -25,7 +30,22 @@ type Status struct {
 }
 
 // Up says that Marathon can be followed at the moment: the stream is open, or in poll mode, that the last read was good.
-func (s Status) Up() bool { return s.Stream.Connected }
+func (s Status) Up() bool {
+	if s.Poll {
+		return s.ReadErr == nil && !s.LastRead.IsZero()
+	}
+	return s.Stream.Connected
+}
+
+// Problems are the apps that could not be read at all; what is wrong within an app, the Compiler tells.
+func (s Status) Problems() []route.Problem {
+	var problems []route.Problem
+	for _, bad := range s.BadApps {
+		problems = append(problems, route.Problem{App: bad.ID, Label: fmt.Sprintf("apps[%d]", bad.Index), Value: bad.ID,
+			Reason: bad.Err.Error() + "; the app stays as it was", Remedy: "correct the app's definition"})
+	}
+	return problems
+}
 
 // Reconnects is how many streams were opened after the first.
 func (s StreamStatus) Reconnects() uint64 { return max(s.Streams, 1) - 1 }
@@ -36,6 +56,7 @@ func (w *Watcher) Status() Status {
 	s := w.status
 	w.mu.Unlock()
 	s.Stream = w.inbox.status()
+	s.Poll = w.o.Poll
 	s.ReadErrors = w.client.Failures()
 	return s
 }
@@ -45,7 +66,7 @@ func (w *Watcher) publish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.status.Guard = w.guard.status
-	w.status.Apps = len(w.picture.apps)
+	w.status.Apps, w.status.Tasks = len(w.picture.apps), w.picture.tasks
 }
 
 // grumble logs a trouble that lasts when it begins, then once a minute, and when it is over.

@@ -1,6 +1,9 @@
 package marathon
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Health is what is made of Marathon's word on a task.
 type Health uint8
@@ -16,7 +19,16 @@ const (
 
 // Facts is what is known of an app's tasks beyond what Marathon's JSON says at the moment.
 type Facts struct {
-	Health map[string]Health // by task id, one for each task of the app
+	Health map[string]Health     // by task id, one for each task of the app
+	Addrs  map[string]netip.Addr // by name of an agent's host, for those that are names and could be resolved
+}
+
+// addrOf is the address of an agent's host, invalid if it is not known.
+func (f Facts) addrOf(host string) netip.Addr {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap()
+	}
+	return f.Addrs[host]
 }
 
 // verdicts remember by task id whether its results were good: Marathon keeps them in the memory of its leader only.

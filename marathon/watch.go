@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -43,12 +45,15 @@ type Watcher struct {
 
 	picture *picture
 	agenda  *agenda
+	names   *names
+	lookup  lookup
 	full    fullRead
 	guard   guard
 	spoken  map[string]uint64    // apps events named since the last full read, by the number of the last such event
 	deploys map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
 	changed map[string]bool      // apps the linker has not been told of yet
 	synced  bool                 // there was a full read
+	opened  uint64               // number of the stream last seen open
 	heard   uint64               // number of the stream the last event came on
 	attach  time.Time            // when to stop waiting for the first event of a stream, zero if not waiting
 	grumble grumble
@@ -88,6 +93,9 @@ func NewWatcher(o Options, client *Client, linker Linker, log *zap.Logger, emit 
 		landed:    make(chan func(time.Time)),
 		resync:    make(chan struct{}, 1),
 		picture:   newPicture(), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
+		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		},
 		spoken: map[string]uint64{}, deploys: map[string]time.Time{}, changed: map[string]bool{},
 	}
 }
@@ -167,9 +175,12 @@ func (w *Watcher) notice(now time.Time) {
 		w.wantFull(now)
 	}
 	switch {
-	case s.Connected && s.Streams != w.heard && w.attach.IsZero():
+	case s.Connected && s.Streams != w.opened:
+		w.opened = s.Streams
 		w.log.Info("event stream open", zap.String("url", s.Peer.URL), zap.String("leader", s.Peer.Leader))
-		w.attach = now.Add(attachWait)
+		if s.Streams != w.heard {
+			w.attach = now.Add(attachWait)
+		}
 	case !s.Connected && s.Err != nil:
 		w.attach = time.Time{}
 		w.grumble.say(w.log, now, "event stream", s.Err)
@@ -192,8 +203,8 @@ func (w *Watcher) send(ctx context.Context, flights *sync.WaitGroup, now time.Ti
 		w.wantFull(now)
 	}
 	w.agenda.ripen(w.picture.tick(), now)
-	if n := w.agenda.waiting(); n > min(50, max(8, len(w.picture.apps)/5)) {
-		if w.full.number == 0 {
+	if w.swamped() {
+		if w.full.number == 0 && w.full.tries == 0 && !w.guard.status.Active { // else one is due already, at its own time
 			w.wantFull(now)
 		}
 	} else {
@@ -203,6 +214,9 @@ func (w *Watcher) send(ctx context.Context, flights *sync.WaitGroup, now time.Ti
 			flights.Go(func() { w.readApp(ctx, id, number) })
 		}
 	}
+	for _, host := range w.names.take(now) {
+		flights.Go(func() { w.resolve(ctx, host) })
+	}
 	if w.full.number == 0 && !w.full.due.IsZero() && !now.Before(w.full.due) {
 		number := w.picture.tick()
 		w.full.number, w.full.sent, w.full.due = number, now, time.Time{}
@@ -210,8 +224,19 @@ func (w *Watcher) send(ctx context.Context, flights *sync.WaitGroup, now time.Ti
 	}
 }
 
+// swamped says that so many apps are to be read that reading all is cheaper.
+func (w *Watcher) swamped() bool {
+	return w.agenda.waiting() > min(50, max(8, len(w.picture.apps)/5))
+}
+
+// next is when there is something to do that no message tells of.
 func (w *Watcher) next() time.Time {
-	at := earlier(w.attach, w.agenda.next())
+	at := earlier(w.attach, w.names.next())
+	if w.swamped() {
+		at = earlier(at, w.agenda.ripe())
+	} else {
+		at = earlier(at, w.agenda.next())
+	}
 	if w.full.number == 0 {
 		at = earlier(at, w.full.due)
 	}
@@ -236,15 +261,45 @@ func (w *Watcher) readAll(ctx context.Context, number uint64) {
 	w.land(ctx, func(now time.Time) { w.haveAll(number, list, err, now) })
 }
 
+func (w *Watcher) resolve(ctx context.Context, host string) {
+	limited, cancel := context.WithTimeout(ctx, lookupTimeout)
+	found, err := w.lookup(limited, host)
+	cancel()
+	if err == nil && len(found) == 0 {
+		err = errNoAddress
+	}
+	w.land(ctx, func(now time.Time) { w.haveName(host, found, err, now) })
+}
+
+// haveName applies what was found of an agent's name.
+func (w *Watcher) haveName(host string, found []netip.Addr, err error, now time.Time) {
+	failed := w.names.hosts[host].tries
+	for _, id := range w.names.land(host, found, err, now) {
+		next := *w.picture.apps[id]
+		next.facts.Addrs = w.names.addrs(id)
+		w.picture.apps[id] = &next
+		w.changed[id] = true
+	}
+	switch {
+	case err != nil && failed == 0:
+		w.log.Warn("an agent's name does not resolve; its last known address stays in use, if there is one",
+			zap.String("host", host), zap.Error(err))
+	case err == nil && failed > 0:
+		w.log.Info("an agent's name resolves again", zap.String("host", host), zap.Int("failures", failed))
+	}
+}
+
 // haveApp applies the read of one app.
 func (w *Watcher) haveApp(id string, number uint64, app App, err error, now time.Time) {
 	gone := errors.Is(err, ErrAppGone)
 	w.agenda.finish(id, err == nil || gone, now)
+	if err == nil || gone {
+		w.grumble.well(w.log, "reading an app")
+	}
 	switch {
 	case gone:
 		if h := w.picture.apps[id]; h != nil && h.read < number {
-			w.picture.drop(id)
-			w.changed[id] = true
+			w.drop(id, now)
 		}
 	case err != nil:
 		w.grumble.say(w.log, now, "reading an app", err, zap.String("app", id))
@@ -252,20 +307,32 @@ func (w *Watcher) haveApp(id string, number uint64, app App, err error, now time
 		w.agenda.wantLater(id, now.Add(versionDoubt))
 	default:
 		h, again := w.picture.draft(app, number, now)
-		w.put(h, again)
+		w.put(h, again, now)
 	}
 }
 
-func (w *Watcher) put(h *held, again time.Time) {
+// put makes an app part of the picture, and drop takes one out.
+func (w *Watcher) put(h *held, again, now time.Time) {
 	id := h.app.ID
+	w.names.use(id, h.app.hostNames(), now)
+	h.facts.Addrs = w.names.addrs(id)
 	w.picture.put(h)
 	w.changed[id] = true
 	w.agenda.wantLater(id, again)
 }
 
+func (w *Watcher) drop(id string, now time.Time) {
+	w.names.use(id, nil, now)
+	w.picture.drop(id)
+	w.changed[id] = true
+}
+
 // haveAll applies the read of all apps, unless it is a collapse.
 func (w *Watcher) haveAll(number uint64, list List, err error, now time.Time) {
 	w.full.number = 0
+	w.mu.Lock()
+	w.status.ReadErr = err
+	w.mu.Unlock()
 	if err != nil {
 		w.full.tries++
 		w.full.due = now.Add(jitter(retryAfter(w.full.tries)))
@@ -316,13 +383,12 @@ func (w *Watcher) replace(number uint64, list List, drafts map[string]*held, aga
 	}
 	for id := range w.picture.apps {
 		if drafts[id] == nil && !w.keeps(id, list, number) {
-			w.picture.drop(id)
-			w.changed[id] = true
+			w.drop(id, now)
 		}
 	}
 	for id, h := range drafts {
 		if w.picture.apps[id] != h {
-			w.put(h, agains[id])
+			w.put(h, agains[id], now)
 		} else if h.older != (time.Time{}) {
 			w.agenda.wantLater(id, now.Add(versionDoubt))
 		}

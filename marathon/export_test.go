@@ -1,0 +1,33 @@
+package marathon
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// FactsAt are the facts of an app read at a time, nothing being known from before.
+func FactsAt(a App, now time.Time, addrs map[string]netip.Addr) Facts {
+	h, _ := newPicture().draft(a, 1, now)
+	h.facts.Addrs = addrs
+	return h.facts
+}
+
+// SetLookup makes the watcher find agents' addresses in another way than by DNS.
+func (w *Watcher) SetLookup(f func(ctx context.Context, host string) ([]netip.Addr, error)) { w.lookup = f }
+
+// ServerIDs are the ids of servers of these names in one backend, in their order.
+func ServerIDs(names ...string) []int {
+	ids, given := serverIDs{}, []int(nil)
+	for _, name := range names {
+		given = append(given, ids.next(name))
+	}
+	return given
+}
+
+// Exported for tests.
+var (
+	ServerName    = serverName
+	Cookie        = digest
+	TextRestricts = textRestricts
+)

@@ -1,0 +1,99 @@
+package marathon_test
+
+import (
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/marathon"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// noon is after all that the samples tell of.
+var noon = time.Date(2020, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// agents are the addresses of the samples' agents.
+var agents = map[string]netip.Addr{
+	"agent-1.example.test": netip.MustParseAddr("10.0.1.11"),
+	"agent-2.example.test": netip.MustParseAddr("10.0.1.12"),
+	"agent-3.example.test": netip.MustParseAddr("10.0.1.13"),
+}
+
+// external is a load balancer as the DC/OS package starts it.
+func external() marathon.Options {
+	return marathon.Options{
+		Groups: []string{"external"}, HealthCheck: true,
+		HTTPBind: route.AnyAddr(80), AppIDBind: route.AnyAddr(9091), ReservedPorts: []int{80, 9090, 9091},
+	}
+}
+
+// account is what a compiler makes of apps, as text.
+func account(c *marathon.Compiler, change route.Change) string {
+	var b strings.Builder
+	b.WriteString(route.Spec{Listeners: change.SetListeners, Backends: change.SetBackends}.String())
+	for _, v := range c.Verdicts() {
+		fmt.Fprintf(&b, "verdict %s port=%d/%d %s: %s", v.App, v.PortIndex, v.Port, v.Backend, v.Why)
+		if v.Detail != "" {
+			fmt.Fprintf(&b, " (%s)", v.Detail)
+		}
+		b.WriteByte('\n')
+	}
+	for _, p := range c.Problems() {
+		fmt.Fprintf(&b, "problem %s %s=%q: %s => %s\n", p.App, p.Label, p.Value, p.Reason, p.Remedy)
+	}
+	return b.String()
+}
+
+// compile sets apps, with what is known of them at noon, and links them.
+func compile(o marathon.Options, apps ...marathon.App) (*marathon.Compiler, route.Change) {
+	c := marathon.NewCompiler(o)
+	for _, a := range apps {
+		c.Set(a, marathon.FactsAt(a, noon, agents))
+	}
+	return c, c.Link(noon)
+}
+
+// Where the golden files differ from what Marathon-LB makes of the samples (marathon-lb.md section 3), it is on purpose:
+//   - any sample: a service keeps its listener and its backend while it has no server;
+//   - v1.9-app-all-task-states: TASK_KILLING drains instead of vanishing, TASK_UNREACHABLE is a last resort;
+//   - v1.9-app-health-unknown-after-failover: tasks without results that are too old to be new are used; Marathon-LB would have no server;
+//   - v1.9-app-stale-health-after-relaunch: the result of the former incarnation does not count;
+//   - v1.9-app-rolling-deploy: a task whose readiness check fails waits;
+//   - v1.4-container-mesos-ipaddress-discovery: no service port is made up for it yet;
+//   - v1.9-edge-cases: of the services with one vhost, Marathon-LB serves the first silently; here the others are told.
+func TestSamplesGiveTheServicesTheReferencePredicts(t *testing.T) {
+	names, err := filepath.Glob("testdata/apps/*.json")
+	if err != nil || len(names) < 20 {
+		t.Fatalf("samples: %v %v", names, err)
+	}
+	for _, name := range names {
+		name = filepath.Base(name)
+		t.Run(name, func(t *testing.T) {
+			golden(t, strings.TrimSuffix(name, ".json"), account(compile(external(), read(t, name)...)))
+		})
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", "services", name+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}

@@ -1,0 +1,180 @@
+package marathon
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"marathon-lb/internal/route"
+)
+
+// setting is a label as it stands on an app.
+type setting struct {
+	row   *Label
+	rank  int    // of the row in the table: the order of application
+	name  string // in full
+	value string
+	port  int // the {n}, -1 for the app as a whole
+}
+
+// settings are an app's labels by what they speak of.
+type settings struct {
+	app   []setting
+	ports [][]setting // by port index
+}
+
+// labelKey finds a row by what a label's name says.
+type labelKey struct {
+	name    string
+	perPort bool
+}
+
+var rows = func() map[labelKey]int {
+	found := make(map[labelKey]int, len(table))
+	for i, l := range table {
+		found[labelKey{l.Name, l.Scope != PerApp}] = i
+	}
+	return found
+}()
+
+// readSettings sorts the labels of an app with so many ports. Those that mean nothing become problems.
+func readSettings(a *App, ports int) (settings, []route.Problem) {
+	s := settings{ports: make([][]setting, ports)}
+	var problems []route.Problem
+	for name, value := range a.Labels {
+		if !strings.HasPrefix(strings.ToUpper(name), prefix) {
+			continue
+		}
+		set, reason, remedy := readLabel(name, value, ports)
+		switch {
+		case reason != "":
+			problems = append(problems, route.Problem{App: a.ID, Label: name, Value: value, Reason: reason, Remedy: remedy})
+		case set.port < 0:
+			s.app = append(s.app, set)
+		default:
+			s.ports[set.port] = append(s.ports[set.port], set)
+		}
+	}
+	for _, list := range append(slices.Clip(s.ports), s.app) {
+		slices.SortFunc(list, func(a, b setting) int { return cmp.Compare(a.rank, b.rank) })
+	}
+	return s, problems
+}
+
+// readLabel says what a label means, or why it means nothing.
+func readLabel(name, value string, ports int) (set setting, reason, remedy string) {
+	index, rest, perPort := splitName(name)
+	rank, known := rows[labelKey{rest, perPort}]
+	if !known || !strings.HasPrefix(name, prefix) {
+		reason, remedy = strangeLabel(name, index, rest, perPort)
+		return setting{}, reason, remedy
+	}
+	row := &table[rank]
+	set = setting{row: row, rank: rank, name: name, value: value, port: -1}
+	switch {
+	case row.Scope == Global:
+		return set, "a template of the whole load balancer; " + row.Instead, "remove it"
+	case !perPort:
+		return set, "", ""
+	}
+	n, err := strconv.Atoi(index)
+	switch {
+	case err != nil || n >= ports:
+		return set, fmt.Sprintf("the app has no port %s and the label has no effect", index), portRange(ports)
+	case strconv.Itoa(n) != index:
+		return set, "a port is named without leading zeros; the label has no effect", "write " + portLabel(n, rest)
+	}
+	set.port = n
+	return set, "", ""
+}
+
+func portRange(ports int) string {
+	switch ports {
+	case 0:
+		return "give the app a port"
+	case 1:
+		return "write " + prefix + "0_"
+	}
+	return fmt.Sprintf("the app's ports are 0 to %d", ports-1)
+}
+
+// splitName takes HAPROXY_ and a port's index off a label's name. perPort says that there was an index.
+func splitName(name string) (index, rest string, perPort bool) {
+	rest = strings.ToUpper(name)[len(prefix):]
+	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+	if digits > 0 && digits < len(rest) && rest[digits] == '_' {
+		return rest[:digits], rest[digits+1:], true
+	}
+	return "", rest, false
+}
+
+// strangeLabel says why a name is no label, and what was meant.
+func strangeLabel(name, index, rest string, perPort bool) (reason, remedy string) {
+	if _, known := rows[labelKey{rest, perPort}]; known {
+		return "names of labels are upper case; it has no effect", "write " + strings.ToUpper(name)
+	}
+	if rank, known := rows[labelKey{rest, !perPort}]; known {
+		switch {
+		case perPort:
+			return "a label of the app as a whole has no port index; it has no effect", "write " + prefix + rest
+		case table[rank].Scope == Global:
+			return "a template of the whole load balancer; " + table[rank].Instead, "remove it"
+		}
+		return "a label of a port needs the port's index; it has no effect", "write " + portLabel(0, rest) + " for the first port"
+	}
+	const reasonUnknown = "no such label; it has no effect"
+	near, perPort := nearest(rest, perPort)
+	switch {
+	case near == "":
+		return reasonUnknown, "remove it, or see the list of labels"
+	case !perPort:
+		return reasonUnknown, "did you mean " + prefix + near + "?"
+	case index == "":
+		index = "0"
+	}
+	return reasonUnknown, "did you mean " + prefix + index + "_" + near + "?"
+}
+
+func portLabel(n int, name string) string { return prefix + strconv.Itoa(n) + "_" + name }
+
+// nearest is the known name with the fewest edits to a mistyped one, empty if none is near; like the mistyped one, it has an index
+// or has none, if both are as near.
+func nearest(name string, perPort bool) (near string, nearPerPort bool) {
+	if len(name) > 64 { // longer than any name
+		return "", false
+	}
+	best := min(3, len(name)/2) + 1
+	for _, l := range table {
+		if l.Scope == Global {
+			continue
+		}
+		d, same := edits(name, l.Name), (l.Scope == PerPort) == perPort
+		if d < best || d == best && near == l.Name && same {
+			best, near, nearPerPort = d, l.Name, l.Scope == PerPort
+		}
+	}
+	return near, nearPerPort
+}
+
+// edits is Levenshtein's distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,170 @@
+package marathon
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"marathon-lb/internal/route"
+)
+
+// link is one run of Link: what it has to look at.
+type link struct {
+	*Compiler
+	names  map[string]bool
+	ports  map[int]bool
+	hosts  map[hostPath]bool
+	apps   map[string]bool // to be reported on
+	change route.Change
+}
+
+func (l *link) replace(id string, next *draft) {
+	l.apps[id] = true
+	if old := l.drafts[id]; old != nil {
+		for _, s := range old.services {
+			l.names[s.spec.Name] = true
+			l.Compiler.names.remove(s.spec.Name, s)
+			l.unname(s)
+		}
+	}
+	if next == nil {
+		delete(l.drafts, id)
+		return
+	}
+	l.drafts[id] = next
+	for _, s := range next.services {
+		l.names[s.spec.Name] = true
+		l.Compiler.names.add(s.spec.Name, s)
+	}
+}
+
+// settleName gives a backend name to the first that wants it.
+func (l *link) settleName(name string) {
+	for i, s := range l.Compiler.names[name] {
+		switch {
+		case i > 0:
+			l.unname(s)
+			s.link.nameOwner = l.Compiler.names[name][0].place
+			l.apps[s.app] = true
+		case !s.link.named:
+			l.name(s)
+		}
+	}
+}
+
+func (l *link) name(s *candidate) {
+	s.link.named = true
+	l.apps[s.app] = true
+	if s.opens {
+		l.Compiler.ports.add(s.spec.Port, s)
+		l.ports[s.spec.Port] = true
+	}
+	for _, key := range s.hostPaths() {
+		l.Compiler.hosts.add(key, s)
+		l.hosts[key] = true
+	}
+}
+
+func (l *link) unname(s *candidate) {
+	if !s.link.named {
+		return
+	}
+	s.link = linkage{}
+	if s.opens {
+		l.Compiler.ports.remove(s.spec.Port, s)
+		l.ports[s.spec.Port] = true
+	}
+	for _, key := range s.hostPaths() {
+		l.Compiler.hosts.remove(key, s)
+		l.hosts[key] = true
+	}
+}
+
+// settlePort gives a port's addresses to those that come first and can share it, and tells of the listeners that differ.
+func (l *link) settlePort(port int) {
+	var owners []*candidate
+	want := map[string]route.ListenerSpec{}
+	for _, s := range l.Compiler.ports[port] {
+		at := slices.IndexFunc(owners, s.overlaps)
+		bound, owner := at < 0 && !l.reserved[port], place{}
+		if bound {
+			owners = append(owners, s)
+			want[route.BindText(s.bind)] = s.listener()
+		} else if at >= 0 {
+			owner = owners[at].place
+		}
+		if bound != s.link.bound || owner != s.link.portOwner {
+			s.link.bound, s.link.portOwner = bound, owner
+			l.apps[s.app], l.names[s.spec.Name] = true, true
+		}
+	}
+	l.emitListeners(port, want)
+}
+
+func (l *link) emitListeners(port int, want map[string]route.ListenerSpec) {
+	have := l.listeners[port]
+	for bind, spec := range have {
+		if _, stays := want[bind]; !stays {
+			l.change.DropListeners = append(l.change.DropListeners, spec.Bind)
+		}
+	}
+	for bind, spec := range want {
+		if have[bind] != spec {
+			l.change.SetListeners = append(l.change.SetListeners, spec)
+		}
+	}
+	if len(want) == 0 {
+		delete(l.listeners, port)
+	} else {
+		l.listeners[port] = want
+	}
+}
+
+// settleHost finds out who loses the rules for a host and path. The table itself ranks them; the losers are only told.
+func (l *link) settleHost(key hostPath) {
+	list := l.Compiler.hosts[key]
+	if len(list) == 0 {
+		return
+	}
+	first := slices.MinFunc(list, (*candidate).compareRule)
+	for _, s := range list {
+		_, was := s.link.beaten[key]
+		now := beater{first.place, first.weight()}
+		switch {
+		case s == first && was:
+			delete(s.link.beaten, key)
+		case s != first && s.link.beaten[key] != now:
+			if s.link.beaten == nil {
+				s.link.beaten = map[hostPath]beater{}
+			}
+			s.link.beaten[key] = now
+		default:
+			continue
+		}
+		l.apps[s.app] = true
+	}
+}
+
+func (l *link) emitBackend(name string) {
+	have, was := l.backends[name]
+	list := l.Compiler.names[name]
+	switch {
+	case len(list) > 0 && list[0].served():
+		if spec := list[0].spec; !was || !reflect.DeepEqual(have, spec) {
+			l.backends[name] = spec
+			l.change.SetBackends = append(l.change.SetBackends, spec)
+		}
+	case was:
+		delete(l.backends, name)
+		l.change.DropBackends = append(l.change.DropBackends, name)
+	}
+}
+
+// sorted is the change in an order that does not depend on that of maps.
+func (l *link) sorted() route.Change {
+	slices.SortFunc(l.change.SetListeners, route.ListenerSpec.Compare)
+	slices.SortFunc(l.change.SetBackends, route.BackendSpec.Compare)
+	slices.Sort(l.change.DropBackends)
+	slices.SortFunc(l.change.DropListeners, netip.AddrPort.Compare)
+	return l.change
+}

@@ -1,0 +1,225 @@
+package marathon
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"marathon-lb/internal/route"
+)
+
+// service is one port of an app, as its labels want it.
+type service struct {
+	app      *App
+	index    int
+	port     int      // effective service port, 0 for none
+	groups   []string // nil if no label names any
+	enabled  bool
+	vhosted  bool     // there is a VHOST, be it good or bad
+	hosts    []string // good ones of it
+	paths    []string // nil without PATH
+	noCase   bool
+	weight   int
+	mode     route.Mode // empty: to be inferred
+	balance  route.Balance
+	sticky   bool
+	bind     netip.Addr // invalid for every address
+	closedBy string     // label that restricts access and cannot be honoured
+	bindBad  bool       // the address to bind to cannot be read: the port stays closed
+
+	problems []route.Problem
+}
+
+// obey applies settings in their order.
+func (s *service) obey(list []setting) {
+	for _, set := range list {
+		switch {
+		case set.row.apply != nil:
+			set.row.apply(s, set)
+		case set.row.Effect == DeployTool:
+		case set.row.restricts != nil && set.row.restricts(set.value):
+			s.closedBy = set.name
+			s.complain(set, "understood but not carried out yet; it restricts access, so the service is closed ("+set.row.Instead+")",
+				"remove it only if the service may be open to all")
+		case set.row.Effect == NoEffect:
+			s.complain(set, "it has no effect; "+set.row.Instead, "remove it")
+		default:
+			s.complain(set, "understood but not carried out yet; "+set.row.Instead, "nothing, or remove it")
+		}
+	}
+}
+
+func (s *service) complain(set setting, reason, remedy string) {
+	s.problems = append(s.problems, route.Problem{App: s.app.ID, Label: set.name, Value: set.value, Reason: reason, Remedy: remedy})
+}
+
+// complainOf is a problem with a label of this port that is to be seen only beside others.
+func (s *service) complainOf(label, reason, remedy string) {
+	name := portLabel(s.index, label)
+	s.complain(setting{name: name, value: s.app.Labels[name]}, reason, remedy)
+}
+
+func (s *service) setGroup(set setting) { s.groups = list(set.value) }
+
+func (s *service) setEnabled(set setting) { s.enabled = s.truth(set) }
+
+func (s *service) setSticky(set setting) { s.sticky = s.truth(set) }
+
+// truth reads a boolean. What is neither is false.
+func (s *service) truth(set setting) bool {
+	switch strings.ToLower(strings.TrimSpace(set.value)) {
+	case "true", "t", "yes", "y", "1", "on":
+		return true
+	case "false", "f", "no", "n", "0", "off":
+		return false
+	}
+	s.complain(set, "neither true nor false; it counts as false", "write true or false")
+	return false
+}
+
+func (s *service) setVHost(set setting) {
+	for _, text := range list(set.value) {
+		s.vhosted = true
+		host := route.NormalHost(text)
+		if reason := badHost(host); reason != "" {
+			s.complain(set, fmt.Sprintf("%q %s; it leads nowhere", text, reason), "write host names separated by commas")
+			continue
+		}
+		s.hosts = appendNew(s.hosts, host)
+	}
+}
+
+// badHost says why a host name can never be that of a request, empty if it can.
+func badHost(host string) string {
+	suffix, wild := strings.CutPrefix(host, "*")
+	if wild && (suffix == "" || len(suffix) > 1 && suffix[0] == '.' && !strings.Contains(suffix, "*")) {
+		host = suffix
+	}
+	for _, c := range host {
+		switch {
+		case c == '*':
+			return "has a * where only a whole first label may be one"
+		case c >= 0x80:
+			return "is not ASCII (browsers send its xn-- form)"
+		case c <= ' ' || c == 0x7f || strings.ContainsRune(`/\?#@`, c):
+			return "is not a host name"
+		}
+	}
+	if host == "" && !wild {
+		return "is not a host name"
+	}
+	return ""
+}
+
+func (s *service) setPath(set setting) {
+	words := strings.Fields(set.value)
+	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
+		flag := words[0]
+		words = words[1:]
+		if flag == "--" {
+			break
+		}
+		if flag == "-i" {
+			s.noCase = true
+			continue
+		}
+		s.complain(set, flag+" is not a flag that is carried out; it is left out", "write -i or nothing before the paths")
+	}
+	if len(words) == 0 && strings.TrimSpace(set.value) == "" {
+		return
+	}
+	s.paths = []string{}
+	for _, path := range words {
+		if path[0] != '/' {
+			s.complain(set, fmt.Sprintf("%q has no leading slash, so no request matches it", path), "write /"+path)
+			continue
+		}
+		s.paths = appendNew(s.paths, path)
+	}
+}
+
+func (s *service) setWeight(set setting) {
+	n, err := strconv.Atoi(strings.TrimSpace(set.value))
+	if err != nil {
+		s.complain(set, "not a whole number; the default counts", "write a whole number such as 10")
+		return
+	}
+	s.weight = n
+}
+
+func (s *service) setMode(set setting) {
+	switch mode := route.Mode(strings.ToLower(strings.TrimSpace(set.value))); mode {
+	case route.HTTP, route.TCP:
+		s.mode = mode
+	default:
+		s.complain(set, "no mode; the mode is inferred from vhost and health check", "write http or tcp")
+	}
+}
+
+func (s *service) setPort(set setting) {
+	n, err := strconv.Atoi(strings.TrimSpace(set.value))
+	if err != nil || n < 1 || n > 65535 {
+		s.complain(set, "not a port; the service port Marathon gave is used", "write a number from 1 to 65535")
+		return
+	}
+	s.port = n
+}
+
+func (s *service) setBindAddr(set setting) {
+	text := strings.TrimSpace(set.value)
+	if text == "*" || text == "" {
+		s.bind = netip.Addr{}
+		return
+	}
+	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	if err != nil {
+		s.bindBad = true
+		s.complain(set, "not an IP address; the service port is not opened", "write an address of this host, or * for all")
+		return
+	}
+	s.bind = addr.Unmap()
+}
+
+// otherBalances are HAProxy's algorithms that are not carried out, without their arguments.
+var otherBalances = map[string]bool{
+	"static-rr": true, "first": true, "uri": true, "url_param": true, "hdr": true, "random": true, "rdp-cookie": true, "hash": true,
+}
+
+func (s *service) setBalance(set setting) {
+	text := strings.TrimSpace(set.value)
+	switch b := route.Balance(strings.ToLower(text)); b {
+	case route.RoundRobin, route.LeastConn, route.Source:
+		s.balance = b
+		return
+	}
+	word := text
+	if end := strings.IndexAny(text, " \t("); end >= 0 {
+		word = text[:end]
+	}
+	reason := "no algorithm of HAProxy's; roundrobin is used"
+	if otherBalances[strings.ToLower(word)] {
+		reason = "understood but not carried out yet; roundrobin is used"
+	}
+	s.complain(set, reason, "write roundrobin, leastconn or source")
+}
+
+// list splits at commas, without the blanks around elements and without empty ones.
+func list(text string) []string {
+	var found []string
+	for element := range strings.SplitSeq(text, ",") {
+		if element = strings.TrimSpace(element); element != "" {
+			found = append(found, element)
+		}
+	}
+	return found
+}
+
+func appendNew(to []string, text string) []string {
+	for _, have := range to {
+		if have == text {
+			return to
+		}
+	}
+	return append(to, text)
+}
