@@ -1,0 +1,160 @@
+package marathontest
+
+import (
+	"slices"
+	"time"
+)
+
+// snapshot is what can be read at one moment.
+type snapshot struct {
+	apps        []*appView // by id
+	deployments []deploymentView
+}
+
+// appView is an app as GET shows it. Tasks is nil unless they were asked for.
+type appView struct {
+	*App
+	TasksStaged     int          `json:"tasksStaged"`
+	TasksRunning    int          `json:"tasksRunning"`
+	TasksHealthy    int          `json:"tasksHealthy"`
+	TasksUnhealthy  int          `json:"tasksUnhealthy"`
+	Deployments     []ref        `json:"deployments"`
+	Tasks           *[]taskView  `json:"tasks,omitempty"`
+	LastTaskFailure *taskFailure `json:"lastTaskFailure,omitempty"`
+}
+
+type taskView struct {
+	AppID              string          `json:"appId"`
+	HealthCheckResults []*healthResult `json:"healthCheckResults"`
+	Host               string          `json:"host"`
+	ID                 string          `json:"id"`
+	IPAddresses        []ipAddress     `json:"ipAddresses"`
+	Ports              []int           `json:"ports"`
+	ServicePorts       []int           `json:"servicePorts"`
+	AgentID            string          `json:"slaveId"`
+	State              string          `json:"state"`
+	StagedAt           string          `json:"stagedAt,omitempty"`
+	StartedAt          string          `json:"startedAt,omitempty"`
+	Version            string          `json:"version,omitempty"`
+	LocalVolumes       []any           `json:"localVolumes"`
+	Role               string          `json:"role"`
+}
+
+type taskFailure struct {
+	AppID     string `json:"appId"`
+	Host      string `json:"host"`
+	Message   string `json:"message"`
+	State     string `json:"state"`
+	TaskID    string `json:"taskId"`
+	Timestamp string `json:"timestamp"`
+	Version   string `json:"version"`
+}
+
+type deploymentView struct {
+	ID             string          `json:"id"`
+	Version        string          `json:"version"`
+	AffectedApps   []string        `json:"affectedApps"`
+	AffectedPods   []string        `json:"affectedPods"`
+	Steps          []step          `json:"steps"`
+	CurrentActions []currentAction `json:"currentActions"`
+	CurrentStep    int             `json:"currentStep"`
+	TotalSteps     int             `json:"totalSteps"`
+}
+
+type currentAction struct {
+	action
+	ReadinessCheckResults []any `json:"readinessCheckResults"`
+}
+
+// read is the present snapshot, or the one answers are stuck at.
+func (s *Server) read() *snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stale != nil {
+		return s.stale
+	}
+	return s.look()
+}
+
+// look takes a snapshot; s.mu is held.
+func (s *Server) look() *snapshot {
+	l := &snapshot{deployments: []deploymentView{}}
+	views := map[string]*appView{}
+	for _, id := range sortedKeys(s.apps) {
+		views[id] = &appView{App: s.apps[id], Deployments: []ref{}, Tasks: &[]taskView{}, LastTaskFailure: s.failures[id]}
+		l.apps = append(l.apps, views[id])
+	}
+	for _, i := range s.instances {
+		if v := views[i.app.ID]; v != nil {
+			v.count(i)
+		}
+	}
+	for _, d := range s.deployments {
+		for id := range d.after {
+			if v := views[id]; v != nil {
+				v.Deployments = append(v.Deployments, ref{d.id})
+			}
+		}
+		l.deployments = append(l.deployments, d.view())
+	}
+	return l
+}
+
+// count adds an instance to the app's tasks and counters. Instances still waiting for an offer have no task, unless one ended there.
+func (v *appView) count(i *instance) {
+	switch i.condition {
+	case "Scheduled", "Provisioned", "Starting":
+		v.TasksStaged++
+	case "Running", "Killing":
+		v.TasksRunning++
+	}
+	if i.task == nil {
+		return
+	}
+	switch i.task.healthy() {
+	case healthy:
+		v.TasksHealthy++
+	case unhealthy:
+		v.TasksUnhealthy++
+	}
+	*v.Tasks = append(*v.Tasks, i.task.view())
+}
+
+// view is the task's JSON; Server.mu is held.
+func (t *Task) view() taskView {
+	v := taskView{
+		AppID: t.app.ID, HealthCheckResults: t.visibleResults(), Host: t.host, ID: t.id, IPAddresses: t.visible, Ports: []int{},
+		ServicePorts: []int{}, AgentID: t.agent, State: t.state, LocalVolumes: []any{}, Role: "*",
+	}
+	if terminal(t.state) { // its ports may be another's by now
+		return v
+	}
+	v.Ports, v.Version, v.StagedAt, v.StartedAt = t.ports, t.app.Version, optionalStamp(t.staged), optionalStamp(t.started)
+	return v
+}
+
+func optionalStamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stamp(t)
+}
+
+func (d *deployment) view() deploymentView {
+	v := deploymentView{
+		ID: d.id, Version: d.version, AffectedApps: sortedKeys(d.after), AffectedPods: []string{}, Steps: d.steps,
+		CurrentActions: []currentAction{}, CurrentStep: d.current + 1, TotalSteps: len(d.steps),
+	}
+	for _, a := range d.steps[d.current].Actions {
+		v.CurrentActions = append(v.CurrentActions, currentAction{a, []any{}})
+	}
+	return v
+}
+
+func (l *snapshot) app(id string) *appView {
+	n := slices.IndexFunc(l.apps, func(v *appView) bool { return v.ID == id })
+	if n < 0 {
+		return nil
+	}
+	return l.apps[n]
+}

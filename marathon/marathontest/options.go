@@ -1,0 +1,105 @@
+package marathontest
+
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
+// Options is what a Server is like. The zero value is a Fast Marathon on any port of 127.0.0.1 with one agent, 127.0.0.1.
+type Options struct {
+	// Addr is the host:port to listen on; "127.0.0.1:0" if empty.
+	Addr string
+	// AnyPort takes any port of Addr's host if Addr's port is taken.
+	AnyPort bool
+	// Credentials is the user:password every request must carry; empty for none.
+	Credentials string
+
+	// Agents are the hosts that tasks run on in turn: IPv4 addresses of this machine or names that resolve to one.
+	Agents []string
+	// Handler makes what a task serves; Greeting if nil. A health path of an unhealthy task never reaches it.
+	Handler func(*Task) http.Handler
+	// Conn serves and closes one connection of a task whose behaviour is TCP; Echo if nil.
+	Conn func(*Task, net.Conn)
+	// Behaviour is how processes behave unless SetBehaviour says otherwise for their app.
+	Behaviour Behaviour
+
+	// Timing is how long things take; Fast if zero.
+	Timing Timing
+	// Jitter spreads the times of launches and kills by plus or minus this share (0.2 for 20 %); 0 for none.
+	Jitter float64
+	// Seed makes ids, jitter and random faults repeatable.
+	Seed uint64
+
+	// NoTaskKilling runs Marathon without --enable_features task_killing: no TASK_KILLING, tasks read RUNNING until they are gone.
+	NoTaskKilling bool
+	// EventQueue is how many events may wait for a slow reader of the stream before it is cut off; 1024.
+	EventQueue int
+	// OnEvent is told of each event at the instant it is published, in order. It must be quick and must not call the Server.
+	OnEvent func(Event)
+}
+
+// Timing is how long the steps of Marathon, Mesos and its agents take.
+type Timing struct {
+	Commit  time.Duration // from deployment_info until the new definition can be read: a write to ZooKeeper
+	Offer   time.Duration // from Scheduled to Provisioned
+	Staging time.Duration // from Provisioned to TASK_STARTING: fetching the image
+	Start   time.Duration // from TASK_STARTING to TASK_RUNNING
+	Backoff time.Duration // the pause, besides Offer, before a crashed task is launched again
+
+	Kill        time.Duration // from Marathon's decision until the executor has the kill and sends SIGTERM
+	KillingLag  time.Duration // from SIGTERM to TASK_KILLING: the two race
+	KillGrace   time.Duration // from SIGTERM to SIGKILL for apps without taskKillGracePeriodSeconds
+	Heartbeat   time.Duration // between two empty lines on the event stream
+	AttachGap   time.Duration // from the head of the event stream to the subscription; events between are lost
+	Second      time.Duration // the length of a second of intervalSeconds, delaySeconds and gracePeriodSeconds; no other is scaled
+	MesosUpdate time.Duration // from the end of a process to its terminal status
+}
+
+// Typical is a Marathon in production, as far as a spectator's patience allows.
+func Typical() Timing {
+	return Timing{
+		Commit: 20 * time.Millisecond, Offer: 200 * time.Millisecond, Staging: 500 * time.Millisecond,
+		Start: 200 * time.Millisecond, Backoff: time.Second, Kill: 50 * time.Millisecond, KillGrace: 3 * time.Second,
+		Heartbeat: 10 * time.Second, AttachGap: 5 * time.Millisecond, Second: time.Second, MesosUpdate: 20 * time.Millisecond,
+	}
+}
+
+// Fast is Typical about 50 times faster, for tests; the heartbeat and the commit of definitions stay as they are.
+func Fast() Timing {
+	return Timing{
+		Commit: 20 * time.Millisecond, Offer: 4 * time.Millisecond, Staging: 10 * time.Millisecond,
+		Start: 4 * time.Millisecond, Backoff: 20 * time.Millisecond, Kill: 2 * time.Millisecond, KillGrace: 3 * time.Second,
+		Heartbeat: 10 * time.Second, AttachGap: 5 * time.Millisecond, Second: 20 * time.Millisecond, MesosUpdate: time.Millisecond,
+	}
+}
+
+// Behaviour is how the process of a task behaves.
+type Behaviour struct {
+	TCP           bool          // serves connections (Options.Conn) instead of HTTP; the app's label MARATHONTEST_KIND=tcp does the same
+	SlowStart     time.Duration // from TASK_RUNNING until the ports are open
+	Linger        time.Duration // goes on serving as if nothing had happened so long after SIGTERM
+	Abrupt        bool          // then resets running connections, instead of finishing their requests
+	IgnoreSIGTERM bool          // serves until SIGKILL
+}
+
+func (o *Options) fill() {
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:0"
+	}
+	if len(o.Agents) == 0 {
+		o.Agents = []string{"127.0.0.1"}
+	}
+	if o.Handler == nil {
+		o.Handler = Greeting
+	}
+	if o.Conn == nil {
+		o.Conn = Echo
+	}
+	if o.Timing == (Timing{}) {
+		o.Timing = Fast()
+	}
+	if o.EventQueue == 0 {
+		o.EventQueue = 1024
+	}
+}
