@@ -1,11 +1,13 @@
 package config_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,8 +32,17 @@ func parse(t *testing.T, args string, env ...string) config.Config {
 	return c
 }
 
-func TestContainersDefaultCommandSetsWhatItSays(t *testing.T) {
-	c := parse(t, "sse --health-check --group external")
+func TestImagesDefaultArgumentsSetWhatTheySay(t *testing.T) {
+	dockerfile, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile(`(?m)^CMD (.*)$`).FindSubmatch(dockerfile)
+	var args []string
+	if command == nil || json.Unmarshal(command[1], &args) != nil {
+		t.Fatalf("no arguments in the Dockerfile:\n%s", dockerfile)
+	}
+	c := parse(t, strings.Join(args, " "))
 	want := config.Default()
 	want.Mode = config.SSE
 	want.Marathon.HealthCheck, want.Marathon.Groups = true, []string{"external"}

@@ -1,0 +1,28 @@
+# Each target is one line. What a change has to pass is .ci/run.
+FUZZTIME = 10s
+
+.PHONY: build test race lint fuzz demo docs
+
+# One static program in bin/.
+build:
+	CGO_ENABLED=0 go build -trimpath -o bin/marathon-lb ./cmd/marathon-lb
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+lint:
+	test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+# Every fuzz target in turn, each for FUZZTIME.
+fuzz:
+	go test -list '^Fuzz' ./... | awk '/^Fuzz/ {f[n++] = $$1} /^ok/ {while (n > 0) print f[--n], $$2}' | while read -r f p; do go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p" || exit 1; done
+
+demo:
+	go run ./cmd/marathon-lb demo
+
+# Tables and pages that are made from comments and rows.
+docs:
+	go generate ./...
