@@ -14,7 +14,9 @@ func FactsAt(a App, now time.Time, addrs map[string]netip.Addr) Facts {
 }
 
 // SetLookup makes the watcher find agents' addresses in another way than by DNS.
-func (w *Watcher) SetLookup(f func(ctx context.Context, host string) ([]netip.Addr, error)) { w.lookup = f }
+func (w *Watcher) SetLookup(f func(ctx context.Context, host string) ([]netip.Addr, error)) {
+	w.lookup = f
+}
 
 // ServerIDs are the ids of servers of these names in one backend, in their order.
 func ServerIDs(names ...string) []int {

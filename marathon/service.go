@@ -1,6 +1,7 @@
 package marathon
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -82,7 +83,7 @@ func (s *service) setVHost(set setting) {
 	for _, text := range list(set.value) {
 		s.vhosted = true
 		host := route.NormalHost(text)
-		if reason := badHost(host); reason != "" {
+		if reason := cmp.Or(badHost(text), badHost(host)); reason != "" {
 			s.complain(set, fmt.Sprintf("%q %s; it leads nowhere", text, reason), "write host names separated by commas")
 			continue
 		}
@@ -114,20 +115,17 @@ func badHost(host string) string {
 
 func (s *service) setPath(set setting) {
 	words := strings.Fields(set.value)
-	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
-		flag := words[0]
-		words = words[1:]
-		if flag == "--" {
-			break
-		}
-		if flag == "-i" {
-			s.noCase = true
-			continue
-		}
-		s.complain(set, flag+" is not a flag that is carried out; it is left out", "write -i or nothing before the paths")
-	}
-	if len(words) == 0 && strings.TrimSpace(set.value) == "" {
+	if len(words) == 0 {
 		return
+	}
+	for len(words) > 0 && words[0] == "-i" {
+		s.noCase, words = true, words[1:]
+	}
+	if len(words) > 0 && words[0] == "--" {
+		words = words[1:]
+	} else if len(words) > 0 && words[0][0] == '-' {
+		s.complain(set, words[0]+" is no flag that is carried out, so no request matches", "write paths, and -i or nothing before them")
+		words = nil
 	}
 	s.paths = []string{}
 	for _, path := range words {

@@ -1,0 +1,325 @@
+package marathon_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/marathon"
+)
+
+func TestLabelsThatAreCarriedOut(t *testing.T) {
+	const host = "HAPROXY_0_VHOST"
+	http := []string{"HAPROXY_0_MODE", "http"}
+	for _, c := range []struct {
+		labels  []string
+		show    func(k route.BackendSpec, l []route.ListenerSpec) any
+		want    string
+		problem string // label=reason, empty for none
+	}{
+		{nil, rules, "", ""},
+		{[]string{host, "a.example.com"}, rules, "host=a.example.com weight=0", ""},
+		{[]string{host, " A.Example.COM , b.example.com.,a.example.com:80,"}, rules, "host=a.example.com weight=0; host=b.example.com weight=0", ""},
+		{[]string{host, "*.example.com,*"}, rules, "host=*.example.com weight=0; host=* weight=0", ""},
+		{[]string{host, "10.0.0.1"}, rules, "host=10.0.0.1 weight=0", ""},
+		{[]string{host, ""}, rules, "", ""},
+		{[]string{host, "a.*.com,b.example.com"}, rules, "host=b.example.com weight=0", host + `="a.*.com" has a * where`},
+		{[]string{host, "*example.com"}, rules, "", host + `="*example.com" has a * where`},
+		{[]string{host, "http://a.example.com/"}, rules, "", host + "="},
+		{[]string{host, "bücher.example.com"}, rules, "", host + `="bücher.example.com" is not ASCII`},
+		{[]string{host, "a b"}, rules, "", host + `="a b" is not a host name`},
+
+		{[]string{host, "a", "HAPROXY_0_PATH", "/api"}, rules, "host=a path=/api weight=1", ""},
+		{[]string{host, "a,b", "HAPROXY_0_PATH", "-i /x /y"}, rules,
+			"host=a path=/x -i weight=1; host=a path=/y -i weight=1; host=b path=/x -i weight=1; host=b path=/y -i weight=1", ""},
+		{[]string{host, "a", "HAPROXY_0_PATH", "-- /x"}, rules, "host=a path=/x weight=1", ""},
+		{[]string{host, "a", "HAPROXY_0_PATH", " "}, rules, "host=a weight=0", ""},
+		{[]string{host, "a", "HAPROXY_0_PATH", "api /b"}, rules, "host=a path=/b weight=1", `HAPROXY_0_PATH="api" has no leading slash`},
+		{[]string{host, "a", "HAPROXY_0_PATH", "api"}, rules, "", `HAPROXY_0_PATH="api" has no leading slash`},
+		{[]string{host, "a", "HAPROXY_0_PATH", "-m end /x"}, rules, "", "HAPROXY_0_PATH=-m is no flag"},
+		{[]string{"HAPROXY_0_PATH", "/api"}, rules, "", "HAPROXY_0_PATH=it restricts a host"},
+
+		{[]string{host, "a", "HAPROXY_0_BACKEND_WEIGHT", " 10 "}, rules, "host=a weight=10", ""},
+		{[]string{host, "a", "HAPROXY_0_BACKEND_WEIGHT", "-5", "HAPROXY_0_PATH", "/p"}, rules, "host=a path=/p weight=-5", ""},
+		{[]string{host, "a", "HAPROXY_0_BACKEND_WEIGHT", "0", "HAPROXY_0_PATH", "/p"}, rules, "host=a path=/p weight=1", ""},
+		{[]string{host, "a", "HAPROXY_0_BACKEND_WEIGHT", "heavy", "HAPROXY_0_PATH", "/p"}, rules, "host=a path=/p weight=1",
+			"HAPROXY_0_BACKEND_WEIGHT=not a whole number"},
+
+		{nil, mode, "tcp", ""},
+		{[]string{host, "a"}, mode, "http", ""},
+		{[]string{"HAPROXY_0_MODE", "HTTP "}, mode, "http", ""},
+		{[]string{"HAPROXY_0_MODE", "tcp"}, mode, "tcp", ""},
+		{[]string{"HAPROXY_0_MODE", "udp"}, mode, "tcp", "HAPROXY_0_MODE=no mode"},
+		{[]string{"HAPROXY_0_MODE", "tcp", host, "a"}, mode, "tcp", host + "=a service in mode tcp has no hosts"},
+		{[]string{"HAPROXY_0_MODE", "tcp", host, "a"}, rules, "", host + "=a service in mode tcp has no hosts"},
+		{[]string{host, "a.*.b"}, mode, "http", host + "="},
+
+		{nil, balance, "roundrobin", ""},
+		{[]string{"HAPROXY_0_BALANCE", "leastconn"}, balance, "leastconn", ""},
+		{[]string{"HAPROXY_0_BALANCE", " source"}, balance, "source", ""},
+		{[]string{"HAPROXY_0_BALANCE", "uri whole"}, balance, "roundrobin", "HAPROXY_0_BALANCE=understood but not carried out yet"},
+		{[]string{"HAPROXY_0_BALANCE", "hdr(X)"}, balance, "roundrobin", "HAPROXY_0_BALANCE=understood but not carried out yet"},
+		{[]string{"HAPROXY_0_BALANCE", "fastest"}, balance, "roundrobin", "HAPROXY_0_BALANCE=no algorithm"},
+
+		{http, sticky, "", ""},
+		{append(http, "HAPROXY_0_STICKY", "true"), sticky, "mesosphere_server_id", ""},
+		{append(http, "HAPROXY_0_STICKY", "no"), sticky, "", ""},
+		{append(http, "HAPROXY_0_STICKY", "sure"), sticky, "", "HAPROXY_0_STICKY=neither true nor false"},
+		{[]string{"HAPROXY_0_STICKY", "true"}, sticky, "", "HAPROXY_0_STICKY=a service in mode tcp"},
+
+		{[]string{"HAPROXY_0_PORT", " 9000 "}, bind, "*:9000=a_9000", ""},
+		{[]string{"HAPROXY_0_PORT", "http"}, bind, "*:10000=a_10000", "HAPROXY_0_PORT=not a port"},
+		{[]string{"HAPROXY_0_PORT", "70000"}, bind, "*:10000=a_10000", "HAPROXY_0_PORT=not a port"},
+		{[]string{"HAPROXY_0_PORT", "0"}, bind, "*:10000=a_10000", "HAPROXY_0_PORT=not a port"},
+		{[]string{"HAPROXY_0_BIND_ADDR", "10.0.0.42"}, bind, "10.0.0.42:10000=a_10000", ""},
+		{[]string{"HAPROXY_0_BIND_ADDR", "::1"}, bind, "[::1]:10000=a_10000", ""},
+		{[]string{"HAPROXY_0_BIND_ADDR", "*"}, bind, "*:10000=a_10000", ""},
+		{[]string{"HAPROXY_0_BIND_ADDR", "eth0"}, bind, "", "HAPROXY_0_BIND_ADDR=not an IP address; the service port is not opened"},
+	} {
+		t.Run(strings.Join(c.labels, " "), func(t *testing.T) {
+			compiler, change := compile(external(), web("/a", 10000, c.labels...))
+			if len(change.SetBackends) != 1 {
+				t.Fatalf("backends %v", change.SetBackends)
+			}
+			if got := fmt.Sprint(c.show(change.SetBackends[0], change.SetListeners)); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			wantProblem(t, compiler.Problems(), c.problem)
+		})
+	}
+}
+
+// wantProblem says that there is one problem, its label and the beginning of its reason being as given, or none.
+func wantProblem(t *testing.T, problems []route.Problem, want string) {
+	t.Helper()
+	if want == "" {
+		if len(problems) > 0 {
+			t.Errorf("problems %+v", problems)
+		}
+		return
+	}
+	if len(problems) != 1 || !strings.HasPrefix(problems[0].Label+"="+problems[0].Reason, want) || problems[0].Remedy == "" || problems[0].App == "" {
+		t.Errorf("want one problem %s, got %+v", want, problems)
+	}
+}
+
+// What of a service a row is about.
+func rules(k route.BackendSpec, _ []route.ListenerSpec) any {
+	var all []string
+	for _, r := range k.Rules {
+		if r.AppID == "" {
+			all = append(all, strings.TrimPrefix(r.String(), "rule "))
+		}
+	}
+	return strings.Join(all, "; ")
+}
+func mode(k route.BackendSpec, _ []route.ListenerSpec) any    { return k.Mode }
+func balance(k route.BackendSpec, _ []route.ListenerSpec) any { return k.Balance }
+func sticky(k route.BackendSpec, _ []route.ListenerSpec) any  { return k.Sticky }
+func bind(_ route.BackendSpec, l []route.ListenerSpec) any    { return binds(l) }
+
+func TestBooleansAreRead(t *testing.T) {
+	for word, want := range map[string]string{
+		"true": "exposed", "T": "exposed", "yes": "exposed", "Y": "exposed", "1": "exposed", "on": "exposed", " True ": "exposed",
+		"false": "disabled", "F": "disabled", "no": "disabled", "n": "disabled", "0": "disabled", "off": "disabled",
+		"maybe": "disabled!", "": "disabled!", "truee": "disabled!",
+	} {
+		_, v, problems := one(t, external(), web("/a", 10000, "HAPROXY_0_ENABLED", word))
+		got := string(v.Why) + strings.Repeat("!", len(problems))
+		if got != want {
+			t.Errorf("%q: %s, want %s (%v)", word, got, want, problems)
+		}
+	}
+}
+
+func TestGroupsAreTrimmedAndThoseOfAPortReplaceThoseOfItsApp(t *testing.T) {
+	for _, c := range []struct {
+		labels []string
+		why    route.Why
+	}{
+		{[]string{"HAPROXY_GROUP", "internal , external"}, route.Exposed},
+		{[]string{"HAPROXY_GROUP", "internal", "HAPROXY_0_GROUP", " external"}, route.Exposed},
+		{[]string{"HAPROXY_GROUP", "external", "HAPROXY_0_GROUP", "internal"}, route.WrongGroup},
+		{[]string{"HAPROXY_GROUP", "external", "HAPROXY_0_GROUP", ""}, route.WrongGroup},
+		{[]string{"HAPROXY_GROUP", "*"}, route.WrongGroup}, // * is a word of the load balancer, not of an app
+		{[]string{"HAPROXY_GROUP", ""}, route.WrongGroup},
+	} {
+		if _, v, _ := one(t, external(), web("/a", 10000, c.labels...)); v.Why != c.why {
+			t.Errorf("%v: %s, want %s", c.labels, v.Why, c.why)
+		}
+	}
+}
+
+func TestEachLabelThatIsNotCarriedOutIsAProblem(t *testing.T) {
+	restricts := map[string]bool{"AUTH": true, "SSL_CERT": true, "BACKEND_NETWORK_ALLOWED_ACL": true}
+	seen := 0
+	for _, l := range marathon.Labels() {
+		name := strings.Replace(l.Pattern(), "{n}", "0", 1)
+		if l.Scope == marathon.Global {
+			name = "HAPROXY_0_" + l.Name
+		}
+		k, v, problems := one(t, external(), web("/a", 10000, "HAPROXY_0_MODE", "http", name, "10000"))
+		switch l.Effect {
+		case marathon.NotYet, marathon.NoEffect:
+			seen++
+			if len(problems) != 1 || problems[0].Label != name || problems[0].Remedy == "" || !strings.Contains(problems[0].Reason, l.Instead) {
+				t.Errorf("%s: %+v", name, problems)
+			}
+			if k.Closed != restricts[l.Name] || (v.Why == route.FailsClosed) != k.Closed {
+				t.Errorf("%s: closed is %v, verdict %v", name, k.Closed, v)
+			}
+		case marathon.DeployTool:
+			wantProblem(t, problems, "")
+		}
+		if l.Doc == "" || l.Effect == "" || l.Effect != marathon.CarriedOut && l.Effect != marathon.DeployTool && l.Instead == "" {
+			t.Errorf("%s lacks documentation: %+v", name, l)
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d labels were tried", seen)
+	}
+}
+
+func TestWhatCannotBeHonouredFailsClosed(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		closed      bool
+	}{
+		{"AUTH", "realm:bob:$6$x", true},
+		{"AUTH", "", true},
+		{"BACKEND_NETWORK_ALLOWED_ACL", "10.0.0.0/8", true},
+		{"SSL_CERT", "/etc/x.pem", true},
+		{"BIND_OPTIONS", "alpn h2", false},
+		{"BIND_OPTIONS", "ssl crt /x.pem", true},
+		{"BIND_OPTIONS", "interface eth1", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request deny if { path_beg /admin }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  acl in src 10.0.0.0/8\n  http-request allow if in", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request set-header X-Real-IP %[src]\n", false},
+		{"BACKEND_HTTP_OPTIONS", "  no option http-keep-alive # deny nobody", true}, // over-careful: only whole lines are comments
+		{"BACKEND_HTTP_OPTIONS", "# http-request deny\n", false},
+		{"BACKEND_HEAD", "backend {backend}\n  balance source\n  mode http\n  timeout server 600s\n", false},
+		{"BACKEND_HEAD", `backend {backend}\n  stick on src\n  tcp-request content reject if !in`, true},
+		{"BACKEND_STICKY_OPTIONS", "  stick on src\n", false},
+		{"FRONTEND_HEAD", "frontend {backend}\n  bind {bindAddr}:{servicePort}{sslCert}{bindOptions}\n  mode {mode}\n", false},
+		{"FRONTEND_HEAD", "frontend {backend}\n  bind 127.0.0.1:{servicePort}\n", true},
+		{"FRONTEND_HEAD", "frontend {backend}\n  bind *:{servicePort} ssl crt /x.pem\n", true},
+		{"HTTP_FRONTEND_ACL", "  use_backend {backend} if { src 10.0.0.0/8 }\n", true},
+		{"HTTP_FRONTEND_ACL", "  acl host_{H} hdr_end(host) -i .example.com\n  use_backend {backend} if host_{H}\n", false},
+		{"HTTP_FRONTEND_ACL_WITH_AUTH", "  acl auth_{H} http_auth(user_{backend})\n", false}, // used beside AUTH only
+	} {
+		label := "HAPROXY_0_" + c.name
+		k, v, problems := one(t, external(), web("/a", 10000, "HAPROXY_0_MODE", "http", label, c.value))
+		if k.Closed != c.closed || (v.Why == route.FailsClosed) != c.closed || len(problems) != 1 {
+			t.Errorf("%s=%q: closed is %v, %+v, %+v", label, c.value, k.Closed, v, problems)
+		}
+		if !c.closed {
+			continue
+		}
+		_, change := compile(external(), web("/a", 10000, "HAPROXY_0_MODE", "http", label, c.value))
+		if len(change.SetListeners) != 1 {
+			t.Errorf("%s: an http service answers 503 on its port: %v", label, change.SetListeners)
+		}
+		_, change = compile(external(), web("/a", 10000, "HAPROXY_0_MODE", "tcp", label, c.value))
+		if len(change.SetListeners) != 0 {
+			t.Errorf("%s: a tcp service has no listener: %v", label, change.SetListeners)
+		}
+	}
+}
+
+func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
+	for name, remedy := range map[string]string{
+		"HAPROXY_VHOST":                     "write HAPROXY_0_VHOST for the first port",
+		"HAPROXY_0_DEPLOYMENT_GROUP":        "write HAPROXY_DEPLOYMENT_GROUP",
+		"HAPROXY_0_VHSOT":                   "did you mean HAPROXY_0_VHOST?",
+		"HAPROXY_0_STICKEY":                 "did you mean HAPROXY_0_STICKY?",
+		"HAPROXY_1_VHOST":                   "write HAPROXY_0_",
+		"HAPROXY_00_VHOST":                  "write HAPROXY_0_VHOST",
+		"HAPROXY_GRUOP":                     "did you mean HAPROXY_GROUP?",
+		"HAPROXY_0_GRUOP":                   "did you mean HAPROXY_0_GROUP?",
+		"HAPROXY_VHSOT":                     "did you mean HAPROXY_0_VHOST?",
+		"haproxy_0_vhost":                   "write HAPROXY_0_VHOST",
+		"HAPROXY_0_COFFEE_AND_CAKE":         "remove it, or see the list of labels",
+		"HAPROXY_":                          "remove it, or see the list of labels",
+		"HAPROXY_0":                         "remove it, or see the list of labels",
+		"HAPROXY_0_":                        "remove it, or see the list of labels",
+		"HAPROXY_99999999999999999999_PORT": "write HAPROXY_0_",
+		"HAPROXY_HEAD":                      "remove it",
+	} {
+		_, v, problems := one(t, external(), web("/a", 10000, name, "x"))
+		if len(problems) != 1 || problems[0].Label != name || problems[0].Value != "x" || problems[0].Remedy != remedy || v.Why != route.Exposed {
+			t.Errorf("%s: %+v, %v", name, problems, v.Why)
+		}
+	}
+	if _, _, problems := one(t, external(), web("/a", 10000, "HAPPY_0_VHOST", "x", "team", "y")); len(problems) > 0 {
+		t.Errorf("labels of others: %v", problems)
+	}
+}
+
+func TestABadLabelAmongFiftyAppsHarmsNobody(t *testing.T) {
+	apps := make([]marathon.App, 50)
+	for i := range apps {
+		apps[i] = web(fmt.Sprintf("/app%02d", i), 10000+i, "HAPROXY_0_VHOST", fmt.Sprintf("app%02d.example.com", i))
+	}
+	_, good := compile(external(), apps...)
+	for name, value := range map[string]string{
+		"HAPROXY_0_PORT": "x", "HAPROXY_0_BACKEND_WEIGHT": "x", "HAPROXY_0_AUTH": "x", "HAPROXY_0_BALANCE": "x", "HAPROXY_0_MODE": "x",
+		"HAPROXY_0_PATH": "x", "HAPROXY_0_BIND_ADDR": "x", "HAPROXY_0_ENABLED": "x", "HAPROXY_0_BACKEND_HEAD": "{", "HAPROXY_DEPLOYMENT_GROUP": "",
+	} {
+		apps[25].Labels[name] = value
+		c, bad := compile(external(), apps...)
+		delete(apps[25].Labels, name)
+		got, want := route.Spec{Backends: bad.SetBackends}, route.Spec{Backends: good.SetBackends}
+		others := func(s route.Spec) string {
+			var kept route.Spec
+			for _, k := range s.Backends {
+				if k.App != "/app25" {
+					kept.Backends = append(kept.Backends, k)
+				}
+			}
+			return kept.String()
+		}
+		if others(got) != others(want) {
+			t.Errorf("%s=%s changes a neighbour:\n%s", name, value, others(got))
+		}
+		if p := c.Problems(); len(p) != 1 || p[0].App != "/app25" || p[0].Label != name || p[0].Value != value {
+			t.Errorf("%s=%s: %+v", name, value, p)
+		}
+	}
+}
+
+func FuzzLabels(f *testing.F) {
+	for _, l := range marathon.Labels() {
+		f.Add(strings.Replace(l.Pattern(), "{n}", "0", 1), "-i /a /b")
+	}
+	f.Add("HAPROXY_0_VHOST", "a.example.com, *,*.b")
+	f.Add("HAPROXY_0_PORT", "10001")
+	f.Add("HAPROXY_7_PATH", "\x00\xff")
+	f.Add("HAPROXY_0_BACKEND_HTTP_OPTIONS", "http-request deny\r\n#")
+	neighbour := web("/a", 10001, "HAPROXY_0_VHOST", "a.example.com")
+	f.Fuzz(func(t *testing.T, name, value string) {
+		c, change := compile(external(), neighbour, web("/z", 10002, name, value))
+		_, alone := compile(external(), neighbour)
+		want, got := route.Spec{Backends: alone.SetBackends}, route.Spec{Backends: change.SetBackends}
+		if !strings.HasPrefix(got.String(), want.String()) {
+			t.Errorf("the neighbour's backend is another: %v", got)
+		}
+		if len(change.SetListeners) == 0 || change.SetListeners[0] != alone.SetListeners[0] {
+			t.Errorf("the neighbour's listener is another: %v", change.SetListeners)
+		}
+		for _, p := range c.Problems() {
+			if p.App != "/z" || p.Reason == "" || p.Remedy == "" || p.Label == "" {
+				t.Errorf("problem %+v", p)
+			}
+		}
+		table, _ := route.Build(route.NewTable(1), change)
+		if b, _ := table.Match("a.example.com", "/", nil); b == nil {
+			t.Error("the neighbour's host leads nowhere")
+		}
+		for _, l := range change.SetListeners {
+			if l.Bind.Port() == 0 {
+				t.Errorf("listener %v", l)
+			}
+		}
+	})
+}
