@@ -24,24 +24,25 @@ type Source struct {
 	Resync   func()      // asks for a full read of Marathon now
 }
 
-// Marathon is how following Marathon fares.
+// Marathon is how following Marathon fares. /v1/status shows it as it is.
 type Marathon struct {
-	Up            bool      // it can be followed at the moment
-	Poll          bool      // there is no event stream to speak of
-	Endpoint      string    // base URL of the last answer, or of those configured before the first
-	Leader        string    // as it names itself, empty if it does not
-	Read          time.Time // when the newest full read in force was asked for; zero before the first
-	LastEvent     time.Time // zero before the first
-	Apps          int
-	Events        uint64
-	BadEvents     uint64
-	UnknownEvents uint64
-	Reconnects    uint64
-	Builds        uint64            // tables built because Marathon changed
-	ReadErrors    map[string]uint64 // by reason
-	GuardActive   bool              // a sudden collapse is being held back
-	GuardSince    time.Time
-	GuardTotal    uint64 // collapses held back since the start
-	GuardWhy      string // what would go
-	Trouble       string // why it is not up, empty if it is
+	Up            bool              `json:"up"`                 // it can be followed at the moment
+	Since         time.Time         `json:"since,omitzero"`     // when Up last changed; zero if unknown
+	Poll          bool              `json:"poll"`               // there is no event stream to speak of
+	Endpoint      string            `json:"endpoint"`           // base URL of the last answer, or of those configured before the first
+	Leader        string            `json:"leader,omitempty"`   // as it names itself, empty if it does not
+	Read          time.Time         `json:"read,omitzero"`      // when the newest full read in force was asked for; zero before the first
+	LastEvent     time.Time         `json:"lastEvent,omitzero"` // zero before the first
+	Apps          int               `json:"apps"`
+	Events        uint64            `json:"events"`
+	BadEvents     uint64            `json:"badEvents"`
+	UnknownEvents uint64            `json:"unknownEvents"`
+	Reconnects    uint64            `json:"reconnects"`
+	Builds        uint64            `json:"builds"`               // tables built because Marathon changed
+	ReadErrors    map[string]uint64 `json:"readErrors,omitempty"` // by reason
+	GuardActive   bool              `json:"guardActive"`          // a sudden collapse is being held back
+	GuardSince    time.Time         `json:"guardSince,omitzero"`
+	GuardTotal    uint64            `json:"guardTotal"`         // collapses held back since the start
+	GuardWhy      string            `json:"guardWhy,omitempty"` // what would go
+	Trouble       string            `json:"trouble,omitempty"`  // why it is not up, empty if it is
 }

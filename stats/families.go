@@ -1,0 +1,143 @@
+package stats
+
+import (
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"marathon-lb/internal/route"
+)
+
+const (
+	counted = dto.MetricType_COUNTER
+	gauged  = dto.MetricType_GAUGE
+)
+
+// family is a family of HAProxy's metrics about rows: haproxy_frontend_SUFFIX and so on, for each kind of row it is about.
+type family struct {
+	rows   kinds
+	suffix string
+	typ    dto.MetricType
+	column *column // that has the value
+	unit   float64 // of the column in the unit of the metric, 0 for 1
+	help   string
+	split  *split // into several series, instead of column
+}
+
+// split makes a series for each value of a label.
+type split struct {
+	label  string
+	values []string
+	value  func(r *row, i int) float64 // for values[i]
+}
+
+const ms = 1e-3
+
+// families are in HAProxy's order (haproxy-stats.md 4.3).
+var families = [...]family{
+	{"BS", "current_queue", gauged, columnAt("qcur"), 0, "Requests that wait in the queue now.", nil},
+	{"BS", "max_queue", gauged, columnAt("qmax"), 0, "Largest queue since the start.", nil},
+	{"FBS", "current_sessions", gauged, columnAt("scur"), 0, "Open client connections (frontend), or requests in progress (backend, server).", nil},
+	{"FBS", "max_sessions", gauged, columnAt("smax"), 0, "Largest number of current sessions since the start.", nil},
+	{"FBS", "limit_sessions", gauged, columnAt("slim"), 0, "Most sessions the process has file descriptors for; a server has no limit of its own.", nil},
+	{"FBS", "sessions_total", counted, columnAt("stot"), 0, "Client connections (frontend), requests (backend), or attempts (server).", nil},
+	{"FBS", "bytes_in_total", counted, columnAt("bin"), 0, "Request bytes, heads included.", nil},
+	{"FBS", "bytes_out_total", counted, columnAt("bout"), 0, "Response bytes, heads and error pages included.", nil},
+	{"FB", "requests_denied_total", counted, columnAt("dreq"), 0, "Requests refused by a rule.", nil},
+	{"FBS", "responses_denied_total", counted, columnAt("dresp"), 0, "Responses refused by a rule.", nil},
+	{"F", "request_errors_total", counted, columnAt("ereq"), 0, "Bad requests, and clients that left or stalled before a whole request.", nil},
+	{"BS", "connection_errors_total", counted, columnAt("econ"), 0, "Requests that finally got no connection to a server.", nil},
+	{"BS", "response_errors_total", counted, columnAt("eresp"), 0, "Responses that were bad, or broken off by the server.", nil},
+	{"BS", "retry_warnings_total", counted, columnAt("wretr"), 0, "Attempts to connect that were made again.", nil},
+	{"BS", "redispatch_warnings_total", counted, columnAt("wredis"), 0, "Requests that moved to another server.", nil},
+	{"FB", "status", gauged, nil, 0, "1 for the present status, 0 for the other one.", &split{"state", serverStates[:2], hasState}},
+	{"S", "status", gauged, nil, 0, "1 for the present status, 0 for the others; an unchecked server counts as UP, a draining one as MAINT.",
+		&split{"state", serverStates, hasState}},
+	{"BS", "weight", gauged, columnAt("weight"), 0, "Weight of the server, or of all servers that take requests.", nil},
+	{"B", "active_servers", gauged, columnAt("act"), 0, "Servers that take requests.", nil},
+	{"B", "backup_servers", gauged, columnAt("bck"), 0, "Servers that take requests because nothing better is up.", nil},
+	{"S", "check_failures_total", counted, columnAt("chkfail"), 0, "Health checks that failed while the server was up.", nil},
+	{"BS", "check_up_down_total", counted, columnAt("chkdown"), 0, "Changes from UP to DOWN.", nil},
+	{"BS", "check_last_change_seconds", gauged, columnAt("lastchg"), 0, "Since the last change of status.", nil},
+	{"BS", "downtime_seconds_total", counted, columnAt("downtime"), 0, "Time during which no request could be taken.", nil},
+	{"S", "queue_limit", gauged, columnAt("qlimit"), 0, "Limit of the queue; NaN, for there is none.", nil},
+	{"S", "current_throttle", gauged, columnAt("throttle"), 0, "Share of the weight during a slow start; NaN outside one.", nil},
+	{"BS", "loadbalanced_total", counted, columnAt("lbtot"), 0, "Requests placed by the balancing algorithm, not by a cookie.", nil},
+	{"F", "limit_session_rate", gauged, columnAt("rate_lim"), 0, "Limit of new sessions a second, 0 for none.", nil},
+	{"FBS", "max_session_rate", gauged, columnAt("rate_max"), 0, "Most new sessions in a second since the start.", nil},
+	{"fbs", "http_responses_total", counted, nil, 0, "Responses by class of their status code.",
+		&split{"code", []string{"1xx", "2xx", "3xx", "4xx", "5xx", "other"}, responses}},
+	{"f", "http_requests_rate_max", gauged, columnAt("req_rate_max"), 0, "Most requests in a second since the start.", nil},
+	{"fb", "http_requests_total", counted, columnAt("req_tot"), 0, "HTTP requests.", nil},
+	{"BS", "client_aborts_total", counted, columnAt("cli_abrt"), 0, "Transfers broken off by the client.", nil},
+	{"BS", "server_aborts_total", counted, columnAt("srv_abrt"), 0, "Transfers broken off by the server.", nil},
+	{"fb", "http_comp_bytes_in_total", counted, columnAt("comp_in"), 0, "Bytes before compression; nothing is compressed.", nil},
+	{"fb", "http_comp_bytes_out_total", counted, columnAt("comp_out"), 0, "Bytes after compression; nothing is compressed.", nil},
+	{"fb", "http_comp_bytes_bypassed_total", counted, columnAt("comp_byp"), 0, "Bytes that compression let pass; nothing is compressed.", nil},
+	{"fb", "http_comp_responses_total", counted, columnAt("comp_rsp"), 0, "Compressed responses; nothing is compressed.", nil},
+	{"BS", "last_session_seconds", gauged, columnAt("lastsess"), 0, "Since the last request, -1 before the first.", nil},
+	{"BS", "queue_time_average_seconds", gauged, columnAt("qtime"), ms, "Time in the queue, average of the last 1024 requests.", nil},
+	{"BS", "connect_time_average_seconds", gauged, columnAt("ctime"), ms, "Time to connect, average of the last 1024 requests.", nil},
+	{"BS", "response_time_average_seconds", gauged, columnAt("rtime"), ms, "Time to the head of the response, average of the last 1024 requests.", nil},
+	{"BS", "total_time_average_seconds", gauged, columnAt("ttime"), ms, "Time of the whole session, average of the last 1024 requests.", nil},
+	{"F", "connections_rate_max", gauged, columnAt("conn_rate_max"), 0, "Most new connections in a second since the start.", nil},
+	{"F", "connections_total", counted, columnAt("conn_tot"), 0, "Connections accepted.", nil},
+	{"f", "intercepted_requests_total", counted, columnAt("intercepted"), 0, "Requests answered by the load balancer itself.", nil},
+	{"F", "denied_connections_total", counted, columnAt("dcon"), 0, "Connections refused by a rule.", nil},
+	{"F", "denied_sessions_total", counted, columnAt("dses"), 0, "Sessions refused by a rule.", nil},
+	{"FBS", "failed_header_rewriting_total", counted, columnAt("wrew"), 0, "Header edits that could not be made.", nil},
+	{"BS", "connection_attempts_total", counted, columnAt("connect"), 0, "Connections opened to servers.", nil},
+	{"BS", "connection_reuses_total", counted, columnAt("reuse"), 0, "Requests that took a connection from the pool.", nil},
+	{"fb", "http_cache_lookups_total", counted, columnAt("cache_lookups"), 0, "Look-ups in a cache; nothing is cached.", nil},
+	{"fb", "http_cache_hits_total", counted, columnAt("cache_hits"), 0, "Hits in a cache; nothing is cached.", nil},
+	{"S", "idle_connections_limit", gauged, columnAt("src_ilim"), 0, "Limit of idle connections; NaN, for there is none for each server.", nil},
+	{"BS", "max_queue_time_seconds", gauged, columnAt("qtime_max"), ms, "Longest time in the queue since the start.", nil},
+	{"BS", "max_connect_time_seconds", gauged, columnAt("ctime_max"), ms, "Longest time to connect since the start.", nil},
+	{"BS", "max_response_time_seconds", gauged, columnAt("rtime_max"), ms, "Longest time to the head of a response since the start.", nil},
+	{"BS", "max_total_time_seconds", gauged, columnAt("ttime_max"), ms, "Longest session since the start.", nil},
+	{"FBS", "internal_errors_total", counted, columnAt("eint"), 0, "Requests that failed through a fault of the load balancer.", nil},
+	{"S", "used_connections_current", gauged, columnAt("used_conn_cur"), 0, "Connections to the server that carry a request now.", nil},
+	{"S", "need_connections_current", gauged, columnAt("need_conn_est"), 0, "Most connections to the server that were needed at once.", nil},
+	{"BS", "uweight", gauged, columnAt("uweight"), 0, "Weight of the server, or of all servers that take requests, as configured.", nil},
+	{"B", "agg_server_status", gauged, nil, 0, "Servers by status.", &split{"state", serverStates, serversIn}},
+	{"B", "agg_server_check_status", gauged, nil, 0, "Servers by status; HAProxy keeps this old name of agg_server_status.",
+		&split{"state", serverStates, serversIn}},
+}
+
+// serverStates are HAProxy's words in its order. DRAIN and NOLB do not occur: a server that drains reads MAINT.
+var serverStates = []string{"DOWN", "UP", "MAINT", "DRAIN", "NOLB"}
+
+func hasState(r *row, i int) float64 {
+	if r.state() == serverStates[i] {
+		return 1
+	}
+	return 0
+}
+
+func serversIn(r *row, i int) float64 { return float64(r.states[serverStates[i]]) }
+
+func responses(r *row, i int) float64 { return float64(r.counts[route.Resp1xx+route.Count(i)]) }
+
+// about says whether there is such a family for a kind of row.
+func (f *family) about(k kind) bool {
+	return strings.ContainsAny(string(f.rows), [...]string{"Ff", "Bb", "Ss"}[k])
+}
+
+func (f *family) name(k kind) string {
+	return "haproxy_" + [...]string{"frontend_", "backend_", "server_"}[k] + f.suffix
+}
+
+// write adds the family's series for r.
+func (f *family) write(b *batch, r *row, labels []*dto.LabelPair) {
+	if f.split == nil {
+		v := f.column.cell(r).float()
+		if f.unit != 0 {
+			v *= f.unit
+		}
+		b.add(v, labels...)
+		return
+	}
+	for i, v := range f.split.values {
+		b.add(f.split.value(r, i), append(labels[:len(labels):len(labels)], label(f.split.label, v))...)
+	}
+}

@@ -1,0 +1,105 @@
+package stats_test
+
+import (
+	"html"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/stats"
+)
+
+func TestPageIsTheGoldenOne(t *testing.T) {
+	page := still(t, "/haproxy?stats")
+	state := page[strings.Index(page, "<h3>&gt; Marathon</h3>"):strings.Index(page, `<div class="px">`)]
+	tables := page[strings.Index(page, `id="prod_api_10002"`):]
+	golden(t, "page-fragments.html", state+tables)
+}
+
+// Datadog's agent finds version and uptime in the page with these patterns.
+func TestPageTellsVersionAndUptime(t *testing.T) {
+	page := still(t, "/haproxy?stats")
+	if v := regexp.MustCompile(`HAProxy version ([^,]+)`).FindAllStringSubmatch(page, -1); len(v) != 1 || v[0][1] != "2.6.12" {
+		t.Errorf("version: %q", v)
+	}
+	for line := range strings.Lines(page) {
+		if strings.Contains(line, "uptime = ") && regexp.MustCompile(`\d+d \d+h\d+m\d+s`).MatchString(line) {
+			return
+		}
+	}
+	t.Error("no uptime")
+}
+
+func TestPageStandsAlone(t *testing.T) {
+	page := still(t, "/haproxy?stats")
+	if m := regexp.MustCompile(`(?i)<script|<link[^>]+href="[^d]|src=|url\(|@import|href="http`).FindString(page); m != "" {
+		t.Errorf("the page wants something from elsewhere: %s", m)
+	}
+}
+
+func TestPageAnchorsAndLinks(t *testing.T) {
+	page := html.UnescapeString(still(t, "/haproxy?stats;up?scope=web"))
+	for _, want := range []string{
+		`id="web_10001"`, `href="#web_10001"`, `id="web_10001/Frontend"`, `id="web_10001/10_0_1_11_31001"`, `id="web_10001/Backend"`,
+		`href="/haproxy?stats;csv;up?scope=web"`, `href="/haproxy?stats;json;up?scope=web"`, `href="/haproxy?stats;up?scope=web"`,
+		`href="/haproxy?stats?scope=web">Show all servers`, `value="web"`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if strings.Contains(page, "prod_api_10002") {
+		t.Error("the scope is not kept")
+	}
+}
+
+func TestPageShowsResultOfAnAction(t *testing.T) {
+	if page := still(t, "/haproxy?stats;st=DENY"); !strings.Contains(page, `<p class="banner active_down">`) {
+		t.Error("no banner")
+	}
+	if page := still(t, "/haproxy?stats;st=XXXX"); strings.Contains(page, "<p class=\"banner") {
+		t.Error("a banner for a code that does not exist")
+	}
+}
+
+func TestForeignTextIsEscaped(t *testing.T) {
+	const evil = `</style><script>alert("1")</script>`
+	b := service("/"+evil, 1, route.HTTP, nil, 1, route.Rule{Host: evil, Path: "/" + evil})
+	b.Servers[0].Name, b.Servers[0].Task, b.Sticky, b.Servers[0].Cookie = evil, evil, evil, evil
+	now := time.Now()
+	table, _ := route.Build(route.NewTable(1), route.Spec{Backends: []route.BackendSpec{b}}.Change(now))
+	src := source(table, now)
+	src.Version = evil
+	src.Problems = func() []route.Problem {
+		return []route.Problem{{App: evil, Label: evil, Value: evil, Reason: evil, Remedy: evil}}
+	}
+	src.Marathon = func() stats.Marathon {
+		return stats.Marathon{Endpoint: evil, Leader: evil, GuardActive: true, GuardWhy: evil, Trouble: evil}
+	}
+	page := get(t, serve(t, src), "/haproxy?stats")
+	if strings.Contains(page, "<script") || strings.Count(page, "</style>") != 1 {
+		t.Errorf("foreign text became markup:\n%s", page)
+	}
+}
+
+func TestPageSaysWhatIsWrong(t *testing.T) {
+	now := time.Now()
+	src := source(every(now), now)
+	src.Marathon = func() stats.Marathon {
+		return stats.Marathon{
+			Since: now.Add(-90 * time.Second), Endpoint: "http://m1:8080", Trouble: "connection refused", Read: now.Add(-2 * time.Hour),
+			GuardActive: true, GuardSince: now.Add(-4 * time.Second), GuardWhy: "all 5 apps would go",
+		}
+	}
+	page := get(t, serve(t, src), "/haproxy?stats")
+	for _, want := range []string{
+		"cannot be followed for 1m30s, http://m1:8080: connection refused. What was served goes on being served.",
+		"read in full 2h ago", "held back for 4s until it is confirmed: all 5 apps would go", "2 in the input", "write http or tcp",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package stats
+
+import (
+	"cmp"
+	"math"
+	"sync"
+	"syscall"
+	"time"
+
+	"marathon-lb/internal/route"
+)
+
+// reading is all there is to show, read at one moment for one request.
+type reading struct {
+	*view
+	version    string // of this program
+	started    time.Time
+	generation uint64 // of the table, 0 if there is none
+	built      time.Time
+	marathon   Marathon
+	problems   []route.Problem
+	nofile     uint64 // limit of open files
+	idle       int    // percent
+}
+
+func (s *Server) read() reading {
+	now := time.Now()
+	nofile := openFiles()
+	t := s.src.Table()
+	rd := reading{
+		view: newView(t, s.own, maxConn(nofile), now), version: s.src.Version, started: s.started,
+		marathon: s.src.Marathon(), problems: s.src.Problems(),
+		nofile: nofile, idle: s.cpu.idle(now),
+	}
+	if t != nil {
+		rd.generation, rd.built = t.Generation, t.Built
+	}
+	return rd
+}
+
+func (rd *reading) uptime() time.Duration { return rd.now.Sub(rd.started) }
+
+// age is how long ago Marathon was last read in full; ok is false before the first time.
+func (rd *reading) age() (age time.Duration, ok bool) {
+	return max(rd.now.Sub(rd.marathon.Read), 0), !rd.marathon.Read.IsZero()
+}
+
+// sum adds up a number over the rows of one kind.
+func (v *view) sum(k kind, f func(*row) int64) int64 {
+	var n int64
+	for i := range v.rows {
+		if v.rows[i].kind == k {
+			n += f(&v.rows[i])
+		}
+	}
+	return n
+}
+
+// openFiles is the process's limit of open files, as it is now.
+func openFiles() uint64 {
+	var r syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil {
+		return 0
+	}
+	return r.Cur
+}
+
+// maxConn is how many client connections the open files suffice for: each needs one more towards its server.
+func maxConn(nofile uint64) int64 { return int64(min(nofile/2, math.MaxInt32)) }
+
+// cpuShare measures how much of the processors this process uses.
+type cpuShare struct {
+	mu      sync.Mutex
+	at      time.Time
+	used    time.Duration
+	percent int
+	ncpu    int
+}
+
+// cpuPeriod is the least time between two measurements; within it the last result stands.
+const cpuPeriod = time.Second
+
+// idle is the share of all processors that this process left unused since the measurement before, in percent.
+func (c *cpuShare) idle(now time.Time) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wall := now.Sub(c.at)
+	if wall < cpuPeriod {
+		return 100 - c.percent
+	}
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 100 - c.percent
+	}
+	used := time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	if !c.at.IsZero() {
+		c.percent = min(int(100*(used-c.used)/(wall*time.Duration(cmp.Or(c.ncpu, 1)))), 100)
+	}
+	c.at, c.used = now, used
+	return 100 - c.percent
+}
