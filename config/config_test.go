@@ -135,6 +135,7 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 		t.Errorf("no templates, but notices %v", c.Notices)
 	}
 	write("HAPROXY_HTTP_BACKEND_ACL_ALLOW_DENY", "  http-request deny\n") // the default; only for services with an allow-list
+	write("HAPROXY_HTTPS_FRONTEND_HEAD", "bind *:443 ssl {sslCerts} ca-file /ca verify required\n")
 	write("HAPROXY_BACKEND_HEAD", "  # deny nothing\n  timeout server 600s\n")
 	if c := parse(t, "sse --group x", "MESOS_SANDBOX="+sandbox); len(c.Notices) != 1 {
 		t.Errorf("got notices %v, want one", c.Notices)
@@ -142,7 +143,8 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 	write("HAPROXY_HTTP_FRONTEND_HEAD", "frontend f\n  bind *:80\n  http-request deny if { src 192.0.2.0/24 }\n")
 	for _, env := range []string{
 		"MESOS_SANDBOX=" + sandbox, `HAPROXY_HTTP_FRONTEND_HEAD=frontend f\n  bind 10.0.0.1:80`,
-		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl verify required", "HAPROXY_BACKEND_HEAD=tcp-request content reject",
+		"HAPROXY_FRONTEND_HEAD=bind *:10000 ssl verify required", "HAPROXY_BACKEND_HEAD=tcp-request content reject",
+		"HAPROXY_BACKEND_HTTP_OPTIONS=acl inside src 10.0.0.0/8",
 	} {
 		if _, err := config.Parse([]string{"--group", "x"}, []string{env}); err == nil || !strings.Contains(err.Error(), "restricts access") {
 			t.Errorf("%s: got %v, want a refusal", env, err)
