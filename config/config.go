@@ -117,20 +117,21 @@ func Parse(args, environment []string) (Config, error) {
 	if err := flags.Parse(args); err != nil {
 		return Config{}, wrongValue(err)
 	}
-	for name, help := range map[string]error{"help": ErrHelp, "longhelp": ErrLongHelp} {
-		if flags.Changed(name) {
-			return Config{}, help
-		}
+	switch {
+	case flags.Changed("help"):
+		return Config{}, ErrHelp
+	case flags.Changed("longhelp"):
+		return Config{}, ErrLongHelp
 	}
 	env := environOf(environment)
-	for _, gather := range []func() error{
-		func() error { return c.obey(env, flags) },
-		func() error { return c.noticeFlags(flags) },
-		func() error { return c.noticeVariables(env) },
-	} {
-		if err := gather(); err != nil {
-			return Config{}, err
-		}
+	if err := c.obey(env, flags); err != nil {
+		return Config{}, err
+	}
+	if err := c.noticeFlags(flags); err != nil {
+		return Config{}, err
+	}
+	if err := c.noticeVariables(env); err != nil {
+		return Config{}, err
 	}
 	if len(c.Marathon.Groups) == 0 {
 		return Config{}, errors.New(`--group is missing: name a group to serve, such as --group external, or --group "*" for all`)

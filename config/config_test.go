@@ -156,6 +156,7 @@ func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
 	for _, c := range []struct{ args, env, want string }{
 		{"sse", "", `--group is missing: name a group to serve, such as --group external, or --group "*" for all`},
 		{"--group a,", "", `--group "a,": a name is empty; write a group's name, or * for all`},
+		{"--group a --marathon=", "", `--marathon "": write at least one base URL, such as http://master.mesos:8080`},
 		{"--group a --dry", "", "--dry: not carried out yet: nothing but serving can be done; leave it out to serve"},
 		{"--group a --drain-timeout soon", "", `--drain-timeout "soon": it must be a length of time such as 30s, 5m, or a number of seconds`},
 		{"--group a --silence -5s", "", "--silence needs a value: --silence DURATION"},

@@ -119,8 +119,11 @@ func isSeparator(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r ==
 // addWords splits URLs at white space and names of groups at commas: a label's groups are separated so, too.
 func (v *value) addWords(p *[]string, text string) error {
 	words := strings.Fields(text)
-	if !v.row.several {
+	switch {
+	case !v.row.several:
 		words = strings.Split(text, ",")
+	case len(words) == 0:
+		return errors.New("write at least one base URL, such as http://master.mesos:8080")
 	}
 	return addTo(p, v.set && !v.row.several, words, func(word string) (string, error) {
 		if word = strings.TrimSpace(word); word == "" {
