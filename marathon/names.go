@@ -3,6 +3,7 @@ package marathon
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -27,6 +28,10 @@ type name struct {
 
 // lookup finds the addresses of a host.
 type lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
+func byDNS(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
 
 const (
 	namesFresh    = 30 * time.Second // how long an answer counts before it is asked for again

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -93,9 +92,7 @@ func NewWatcher(o Options, client *Client, linker Linker, log *zap.Logger, emit 
 		landed:    make(chan func(time.Time)),
 		resync:    make(chan struct{}, 1),
 		picture:   newPicture(), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
-		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		},
+		names: newNames(), lookup: byDNS,
 		spoken: map[string]uint64{}, deploys: map[string]time.Time{}, changed: map[string]bool{},
 	}
 }

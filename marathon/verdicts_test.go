@@ -1,0 +1,255 @@
+package marathon
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+func results(alive ...bool) []HealthResult {
+	list := []HealthResult{}
+	for _, a := range alive {
+		list = append(list, HealthResult{Alive: &a})
+	}
+	return list
+}
+
+// marathon-api.md 3.6.
+func TestTheVerdictOnATask(t *testing.T) {
+	checks := []HealthCheck{{GracePeriodSeconds: 30, IntervalSeconds: 10}, {GracePeriodSeconds: 5, IntervalSeconds: 5}}
+	stale := results(true)
+	stale[0].LastSuccess.Time = t0.Add(-time.Hour)
+	for name, c := range map[string]struct {
+		checks  []HealthCheck
+		results []HealthResult
+		known   verdicts
+		age     time.Duration // 0 for not started
+		want    Health
+		again   time.Duration // from now
+	}{
+		"no checks":                         {nil, nil, nil, time.Second, Unchecked, 0},
+		"all good":                          {checks, results(true, true), nil, time.Second, Healthy, 0},
+		"one bad":                           {checks, results(true, false), nil, time.Second, Unhealthy, 0},
+		"young, no news":                    {checks, nil, nil, 15 * time.Second, Waiting, 25 * time.Second},
+		"old, no news":                      {checks, nil, nil, 40 * time.Second, Presumed, 0},
+		"not started":                       {checks, nil, nil, 0, Waiting, 0},
+		"an empty list is no news":          {checks, results(), verdicts{"t": true}, time.Second, Healthy, 0},
+		"forgotten, was good":               {checks, nil, verdicts{"t": true}, time.Second, Healthy, 0},
+		"forgotten, was bad":                {checks, nil, verdicts{"t": false}, time.Hour, Unhealthy, 0},
+		"news beat memory":                  {checks, results(true), verdicts{"t": false}, time.Second, Healthy, 0},
+		"of another incarnation":            {checks, stale, nil, 15 * time.Second, Waiting, 25 * time.Second},
+		"a result without alive":            {checks, []HealthResult{{}}, nil, 40 * time.Second, Presumed, 0},
+		"stale beside a good one is nought": {checks, append(results(true), stale...), nil, time.Second, Healthy, 0},
+	} {
+		task := Task{ID: "t", Results: c.results}
+		if c.age > 0 {
+			task.StartedAt.Time = t0.Add(-c.age)
+		}
+		got, again := c.known.judge(&App{HealthChecks: c.checks}, &task, t0)
+		if got != c.want || c.again != 0 && again != t0.Add(c.again) || c.again == 0 && !again.IsZero() {
+			t.Errorf("%s: %v, again %v; want %v, %v", name, got, again.Sub(t0), c.want, c.again)
+		}
+	}
+}
+
+func TestReadinessCountsForNewTasksDuringADeployment(t *testing.T) {
+	app := App{
+		Version: "2", ReadinessChecks: []ReadinessCheck{{TimeoutSeconds: 3}}, Deployments: []Deployment{{ID: "d"}},
+		ReadinessResults: []ReadinessResult{{TaskID: "good", Ready: true}, {TaskID: "bad"}},
+	}
+	young, old := Time{t0.Add(-time.Second)}, Time{t0.Add(-time.Minute)}
+	for _, c := range []struct {
+		task Task
+		want Health
+	}{
+		{Task{ID: "good", Version: "2", StartedAt: young}, Unchecked},
+		{Task{ID: "bad", Version: "2", StartedAt: old}, Waiting},
+		{Task{ID: "bad", Version: "1", StartedAt: old}, Unchecked},
+		{Task{ID: "new", Version: "2", StartedAt: young}, Waiting},
+		{Task{ID: "new", Version: "2", StartedAt: old}, Unchecked},
+	} {
+		if got, _ := (verdicts{}).judge(&app, &c.task, t0); got != c.want {
+			t.Errorf("%+v: %v", c.task, got)
+		}
+	}
+	app.Deployments = nil
+	if got, _ := (verdicts{}).judge(&app, &Task{ID: "bad", Version: "2", StartedAt: young}, t0); got != Unchecked {
+		t.Errorf("without a deployment: %v", got)
+	}
+}
+
+// scene is a picture with an app of one task, read as number 1.
+func scene(task Task) *picture {
+	p := newPicture()
+	p.tick()
+	h, _ := p.draft(App{ID: "/a", Version: "1", Tasks: []Task{task}}, 1, t0)
+	p.put(h)
+	return p
+}
+
+func TestAReadSentBeforeAnEventDoesNotUndoIt(t *testing.T) {
+	p := scene(Task{ID: "t", State: TaskRunning, StartedAt: Time{t0}})
+	before := p.tick()
+	p.apply("t", patch{event: p.tick(), app: "/a", state: TaskUnreachable, until: t0.Add(finalFor)}, t0)
+	h, _ := p.draft(App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t", State: TaskRunning}}}, before, t0)
+	if h.app.Tasks[0].State != TaskUnreachable {
+		t.Error("the older read wins")
+	}
+	h, _ = p.draft(App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t", State: TaskRunning}}}, p.tick(), t0)
+	if h.app.Tasks[0].State != TaskRunning {
+		t.Error("the newer read loses")
+	}
+}
+
+func TestADeadTaskStaysDeadWhateverReadsSay(t *testing.T) {
+	p := scene(Task{ID: "t", State: TaskRunning, StartedAt: Time{t0}})
+	p.apply("t", patch{event: p.tick(), app: "/a", state: "TASK_KILLED", final: true, until: t0.Add(finalFor)}, t0)
+	if p.apply("t", patch{event: p.tick(), app: "/a", state: TaskKilling, final: true, until: t0.Add(finalFor)}, t0) {
+		t.Error("a late KILLING changes something")
+	}
+	read := p.tick()
+	p.forget(p.tick(), t0)
+	h, _ := p.draft(App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t", State: TaskRunning}}}, read, t0.Add(time.Minute))
+	if h.app.Tasks[0].State != "TASK_KILLED" {
+		t.Errorf("it is %s", h.app.Tasks[0].State)
+	}
+	p.forget(p.tick(), t0.Add(finalFor+time.Second))
+	if len(p.patches) != 0 {
+		t.Errorf("patches are kept for ever: %v", p.patches)
+	}
+}
+
+func TestATaskOutOfSightKeepsItsAddresses(t *testing.T) {
+	ip := []TaskIP{{IPAddress: "9.0.0.2", Protocol: "IPv4"}}
+	p := scene(Task{ID: "t", State: TaskRunning, StartedAt: Time{t0}, IPAddresses: ip, Ports: []int{31000}})
+	h, _ := p.draft(App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t", State: TaskUnreachable}}}, p.tick(), t0)
+	if got := h.app.Tasks[0]; !slices.Equal(got.IPAddresses, ip) || !slices.Equal(got.Ports, []int{31000}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAKillOfAnOldIncarnationDoesNotHitTheNext(t *testing.T) {
+	p := scene(Task{ID: "a.instance-1._app.2", State: TaskRunning, StartedAt: Time{t0}})
+	if got := p.taskOf("/a", "a.instance-1._app.1", "a.instance-1"); got != "a.instance-1._app.1" {
+		t.Errorf("got %s", got)
+	}
+	if got := p.taskOf("/a", "", "a.instance-1"); got != "a.instance-1._app.2" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestAnOlderVersionIsDoubtedForAWhile(t *testing.T) {
+	p := scene(Task{ID: "t", State: TaskRunning})
+	old := App{ID: "/a", Version: "0"}
+	if p.fresh(&old, p.tick(), t0) || p.fresh(&old, p.tick(), t0.Add(versionDoubt-1)) {
+		t.Error("an older version is believed at once")
+	}
+	if !p.fresh(&old, p.tick(), t0.Add(versionDoubt)) {
+		t.Error("it is never believed")
+	}
+	if same := (App{ID: "/a", Version: "1"}); p.fresh(&same, 1, t0) || !p.fresh(&same, p.tick(), t0) {
+		t.Error("a read must be newer than the one in force")
+	}
+}
+
+func TestThePictureCountsItsTasks(t *testing.T) {
+	p := scene(Task{ID: "t", State: TaskRunning})
+	h, _ := p.draft(App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t"}, {ID: "u"}}}, p.tick(), t0)
+	p.put(h)
+	if p.tasks != 2 {
+		t.Errorf("%d tasks", p.tasks)
+	}
+	if p.drop("/a"); p.tasks != 0 || len(p.verdicts) != 0 {
+		t.Errorf("%d tasks, verdicts %v", p.tasks, p.verdicts)
+	}
+}
+
+// A watcher whose full read is under way used to wake up at once, again and again, for the single reads it had given up for it.
+func TestAWatcherSwampedWithWishesWaitsForItsFullRead(t *testing.T) {
+	w := NewWatcher(Options{}, idleClient(t), NewCompiler(Options{}), zap.NewNop(), nil)
+	for i := range 100 {
+		w.agenda.want(fmt.Sprint("/", i), 1, t0)
+	}
+	w.full.number = 1
+	if next := w.next(); !next.IsZero() {
+		t.Errorf("it wakes up at %v", next)
+	}
+	w.full.number, w.full.due, w.full.tries = 0, t0.Add(time.Second), 1
+	if next := w.next(); next != t0.Add(time.Second) {
+		t.Errorf("it does not wait for the next try: %v", next)
+	}
+}
+
+func idleClient(t *testing.T) *Client {
+	c, err := NewClient(ClientOptions{Endpoints: []string{"http://127.0.0.1:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
+
+func TestANameIsLookedUpAgainAndKeepsItsLastGoodAddress(t *testing.T) {
+	n := newNames()
+	n.use("/a", []string{"x"}, t0)
+	n.use("/b", []string{"x"}, t0)
+	if got := n.take(t0); !slices.Equal(got, []string{"x"}) || n.take(t0) != nil {
+		t.Fatalf("to look up: %v", got)
+	}
+	apps := n.land("x", []netip.Addr{addr("fd00::1"), addr("10.0.0.2"), addr("10.0.0.1")}, nil, t0)
+	if slices.Sort(apps); !slices.Equal(apps, []string{"/a", "/b"}) || n.addrs("/a")["x"] != addr("10.0.0.1") {
+		t.Errorf("apps %v, addresses %v", apps, n.addrs("/a"))
+	}
+	again := n.next()
+	if d := again.Sub(t0); d < namesFresh/2 || d > namesFresh {
+		t.Errorf("looked up again after %v", d)
+	}
+	n.take(again)
+	if apps := n.land("x", []netip.Addr{addr("10.0.0.2"), addr("10.0.0.1")}, nil, again); apps != nil {
+		t.Errorf("another order is a change: %v", apps)
+	}
+	failures, now := 0, n.next()
+	for range 12 {
+		n.take(now)
+		failures++
+		if n.land("x", nil, errors.New("no such host"), now) != nil || n.addrs("/a")["x"] != addr("10.0.0.1") {
+			t.Fatal("a failure loses the address")
+		}
+		if pause := n.next().Sub(now); pause < 100*time.Millisecond || pause > longestRetry {
+			t.Errorf("pause %v after %d failures", pause, failures)
+		}
+		now = n.next()
+	}
+	n.take(now)
+	if apps := n.land("x", []netip.Addr{addr("10.0.0.9")}, nil, now); len(apps) != 2 || n.addrs("/b")["x"] != addr("10.0.0.9") {
+		t.Errorf("a new address: %v", apps)
+	}
+	n.use("/a", nil, now)
+	n.use("/b", []string{"y"}, now)
+	if len(n.hosts) != 1 || len(n.users) != 1 {
+		t.Errorf("unused names are kept: %v %v", n.hosts, n.users)
+	}
+}
+
+func TestNoMoreThanSixteenLookupsAtATime(t *testing.T) {
+	n := newNames()
+	var hosts []string
+	for i := range 40 {
+		hosts = append(hosts, fmt.Sprint("h", i))
+	}
+	n.use("/a", hosts, t0)
+	first := n.take(t0)
+	if len(first) != mostLookups || n.take(t0) != nil || !n.next().IsZero() {
+		t.Errorf("%d look-ups, next %v", len(first), n.next())
+	}
+	n.use("/a", nil, t0)
+	if n.land(first[0], []netip.Addr{addr("10.0.0.1")}, nil, t0) != nil || len(n.hosts) != mostLookups-1 {
+		t.Errorf("%d names are kept for nobody", len(n.hosts))
+	}
+}
