@@ -17,6 +17,7 @@ type requestBody struct {
 	flight *flight
 	from   io.Reader
 	read   atomic.Bool
+	ended  atomic.Bool
 	failed atomic.Pointer[error]
 }
 
@@ -30,11 +31,12 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	f.stall.Stop()
 	f.control.SetReadDeadline(time.Now().Add(t.Client))
 	n, err := b.from.Read(p)
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		b.ended.Store(true)
 		f.control.SetReadDeadline(time.Time{})
-		if !errors.Is(err, io.EOF) {
-			b.failed.Store(&err)
-		}
+	case err != nil:
+		b.failed.Store(&err)
 	}
 	f.stall.Reset(t.Server)
 	return n, err
@@ -42,6 +44,16 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 // Close leaves the client's body open.
 func (b *requestBody) Close() error { return nil }
+
+// lastRead is how long the rest of a body that nobody wants is read, so that the client sees the answer and not a reset.
+const lastRead = time.Second
+
+// linger bounds what the HTTP library reads of the body after the response.
+func (b *requestBody) linger() {
+	if b != nil && !b.ended.Load() {
+		b.flight.control.SetReadDeadline(time.Now().Add(lastRead))
+	}
+}
 
 // fault is the error with which reading from the client ended; nil if it did not.
 func (b *requestBody) fault() error {

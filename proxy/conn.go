@@ -3,22 +3,27 @@ package proxy
 import (
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"marathon-lb/internal/route"
 )
 
-// clientConn is a client's connection: it counts its bytes and holds the exchange that runs on it.
+// clientConn is a client's connection: it counts its bytes and finishes the exchange that ran on it, once the engine is done with
+// it and its response has left or cannot leave any more.
 type clientConn struct {
 	net.Conn
-	proxy  *Proxy
-	port   *port
-	front  *route.Stats
-	in     atomic.Uint64 // bytes since the last exchange was settled
-	out    atomic.Uint64
-	now    atomic.Pointer[exchange]
-	closed atomic.Bool
+	proxy *Proxy
+	port  *port
+	front *route.Stats
+	in    atomic.Uint64 // bytes since the last exchange was finished
+	out   atomic.Uint64
+
+	mu     sync.Mutex
+	now    *exchange
+	busy   bool // the engine still works on it
+	closed bool
 }
 
 func (p *Proxy) newClientConn(c net.Conn, o *port, front *route.Stats) *clientConn {
@@ -47,29 +52,56 @@ func (c *clientConn) Write(b []byte) (int, error) {
 // CloseWrite sends FIN: the client reads to the end of what it was sent.
 func (c *clientConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
 
-// Close ends the exchange that still runs.
+// serve makes x the exchange of the connection; the engine calls the func it returns when it is done with it.
+func (c *clientConn) serve(x *exchange) (done func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.busy = x, true
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.busy = false
+		if c.closed {
+			c.finish()
+		}
+	}
+}
+
+// flushed says that the response has left.
+func (c *clientConn) flushed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finish()
+}
+
+// Close closes the connection. The HTTP library does so in the middle of its work if it cannot write.
 func (c *clientConn) Close() error {
 	err := c.Conn.Close()
-	if !c.closed.Swap(true) {
-		c.settle(true)
-		c.front.Sessions.Dec()
-		c.port.conns.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return err
 	}
+	c.closed = true
+	if c.now == nil && c.in.Load() > 0 {
+		c.now = c.unread()
+	}
+	if !c.busy {
+		c.finish()
+	}
+	c.front.Sessions.Dec()
+	c.port.conns.Done()
 	return err
 }
 
-// settle finishes the exchange whose response is out, or cut. Bytes that belong to no exchange when the connection closes were
-// a request that could not be read.
-func (c *clientConn) settle(closing bool) {
-	x := c.now.Swap(nil)
-	if x == nil && closing && c.in.Load() > 0 {
-		x = c.unread()
-	}
-	if x != nil {
-		x.finish(c.in.Swap(0), c.out.Swap(0))
+func (c *clientConn) finish() {
+	if c.now != nil {
+		c.now.finish(c.in.Swap(0), c.out.Swap(0))
+		c.now = nil
 	}
 }
 
+// unread is the exchange for bytes that belong to none when the connection closes: a request that could not be read.
 func (c *clientConn) unread() *exchange {
 	x := &exchange{
 		proxy: c.proxy, request: Request{Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr())}, line: badLine,

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"sync/atomic"
 	"time"
 
 	"marathon-lb/internal/route"
@@ -9,16 +8,15 @@ import (
 
 // exchange is one request and its response in flight, or one TCP connection. Whoever begins it finishes it exactly once.
 type exchange struct {
-	proxy    *Proxy
-	request  Request
-	line     string // method, target and version as the log shows them; empty for TCP
-	front    *route.Listener
-	action   Action
-	try      try // the last one; its server is nil before the first
-	failure  Failure
-	status   int // sent to the client, 0 if none was
-	retries  int
-	finished atomic.Bool
+	proxy   *Proxy
+	request Request
+	line    string // method, target and version as the log shows them; empty for TCP
+	front   *route.Listener
+	action  Action
+	try     try // the last one; its server is nil before the first
+	failure Failure
+	status  int // sent to the client, 0 if none was
+	retries int
 
 	began     time.Time
 	tried     time.Time // when the last try began
@@ -119,9 +117,7 @@ func (x *exchange) fail(f Failure) {
 
 // finish counts the end and writes the log's line. in and out are the bytes the client sent and was sent.
 func (x *exchange) finish(in, out uint64) {
-	if x.finished.Swap(true) {
-		return
-	}
+
 	now := time.Now()
 	if x.front != nil {
 		x.total(x.front.Stats, in, out)

@@ -46,7 +46,7 @@ func (e *httpEngine) server() *http.Server {
 		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ConnState: func(c net.Conn, s http.ConnState) {
 			if s == http.StateIdle { // the response is flushed
-				c.(*clientConn).settle(false)
+				c.(*clientConn).flushed()
 			}
 		},
 	}
@@ -56,7 +56,7 @@ func (e *httpEngine) server() *http.Server {
 func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*clientConn)
 	x := e.proxy.begin(c.port.bind, requestOf(r, c), r.Method+" "+r.RequestURI+" "+r.Proto)
-	c.now.Store(x)
+	defer c.serve(x)()
 	if x.action.Failure != OK {
 		x.refuse(w, x.action.Failure)
 		return
@@ -152,6 +152,8 @@ func (f *flight) run() {
 	defer cancel(nil)
 	f.stall = time.AfterFunc(f.engine.proxy.o.Timeouts.Server, func() { cancel(errServerTimeout) })
 	defer f.stall.Stop()
+	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
+	defer func() { f.body.linger() }()
 	resp := f.attempt(ctx, cancel)
 	if resp == nil {
 		return

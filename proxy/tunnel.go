@@ -116,7 +116,7 @@ func (f *flight) passPreface() {
 // hijack takes the client's connection from the HTTP library, lets start say its first words, and tunnels.
 func (f *flight) hijack(server side, start func(client io.Writer) error) {
 	x := f.exchange
-	defer f.conn.Close() // finishes the exchange
+	defer f.conn.Close()
 	defer server.conn.Close()
 	_, buffered, err := f.control.Hijack()
 	if err != nil {

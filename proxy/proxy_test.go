@@ -1,0 +1,187 @@
+package proxy_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/proxy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// rig is a running proxy with its own ports on loopback.
+type rig struct {
+	*proxy.Proxy
+	t    *testing.T
+	logs *observer.ObservedLogs
+	stop func()
+}
+
+// newRig starts a proxy; the test's end stops it and checks that nothing is left in flight.
+func newRig(t *testing.T, o proxy.Options) *rig {
+	t.Helper()
+	core, logs := observer.New(zapcore.DebugLevel)
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = 5 * time.Second
+	}
+	r := &rig{Proxy: proxy.New(o, zap.New(core)), t: t, logs: logs}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { r.Run(ctx); close(ended) }()
+	r.stop = func() { cancel(); <-ended }
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		r.stop()
+		r.settled()
+	})
+	return r
+}
+
+// settled checks the invariants of a proxy on which nothing runs.
+func (r *rig) settled() {
+	for _, l := range r.Table().Listeners() {
+		if n := l.Stats.Sessions.Load(); n != 0 {
+			r.t.Errorf("frontend %s still has %d sessions", l.Spec.Name, n)
+		}
+	}
+	for _, b := range r.Table().Backends() {
+		if n := b.Stats.Sessions.Load(); n != 0 {
+			r.t.Errorf("backend %s still has %d sessions", b.Spec.Name, n)
+		}
+		for _, s := range b.Rows() {
+			if n := s.InFlight(); n != 0 {
+				r.t.Errorf("server %s still has %d requests in flight", s.Name, n)
+			}
+		}
+	}
+}
+
+func (r *rig) apply(c route.Change) {
+	r.t.Helper()
+	c.Now = time.Now()
+	if err := r.Apply(c); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// freePort is a port nobody listens on.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// task starts a real HTTP server as a task of an app.
+func task(t *testing.T, h http.HandlerFunc) netip.AddrPort {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return netip.MustParseAddrPort(s.Listener.Addr().String())
+}
+
+// named is a task that says its name.
+func named(t *testing.T, name string) netip.AddrPort {
+	return task(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, name) })
+}
+
+// service is an app /app with one port on loopback and a server for each address.
+func service(mode route.Mode, port int, addrs ...netip.AddrPort) route.Change {
+	b := route.BackendSpec{Name: "app_" + strconv.Itoa(port), App: "/app", Port: port, Mode: mode, Balance: route.RoundRobin}
+	for i, a := range addrs {
+		b.Servers = append(b.Servers, route.ServerSpec{
+			Name: strings.ReplaceAll(a.Addr().String(), ".", "_") + fmt.Sprintf("_%d", a.Port()), App: "/app",
+			Task: fmt.Sprintf("app.%d", a.Port()), Addr: a, Cookie: fmt.Sprintf("c%d", i+1),
+		})
+	}
+	bind := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port))
+	return route.Change{
+		SetBackends:  []route.BackendSpec{b},
+		SetListeners: []route.ListenerSpec{{Name: b.Name, App: "/app", Bind: bind, Mode: mode, Entry: route.ByService, Backend: b.Name}},
+	}
+}
+
+// entry is a listener that routes by host or app id.
+func entry(name string, by route.Entry, port int) route.ListenerSpec {
+	bind := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port))
+	return route.ListenerSpec{Name: name, Bind: bind, Mode: route.HTTP, Entry: by}
+}
+
+func url(port int, path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", port, path) }
+
+// get is a GET whose failure fails the test.
+func get(t *testing.T, url string, fields ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(fields); i += 2 {
+		if fields[i] == "Host" {
+			req.Host = fields[i+1]
+		}
+		req.Header.Add(fields[i], fields[i+1])
+	}
+	return do(t, req)
+}
+
+func do(t *testing.T, req *http.Request) (*http.Response, string) {
+	t.Helper()
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(10 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+// ended waits for the log line of the next exchange that failed and returns it.
+func (r *rig) ended() map[string]any {
+	r.t.Helper()
+	var got map[string]any
+	eventually(r.t, "a line in the access log", func() bool {
+		for _, e := range r.logs.TakeAll() {
+			if e.Message == "request" {
+				got = e.ContextMap()
+			}
+		}
+		return got != nil
+	})
+	return got
+}
