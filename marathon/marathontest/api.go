@@ -11,24 +11,18 @@ import (
 	"strings"
 )
 
-const leaderHeader = "X-Marathon-Leader"
-
 // serve answers every request: what is common to all, then faults, then the resource.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.wg.Done()
-	h := w.Header()
-	h[leaderHeader] = []string{s.URL()}
-	h.Set("X-Frame-Options", "DENY")
-	h["X-XSS-Protection"] = []string{"1; mode=block"}
-	h.Set("Cache-Control", "no-cache, no-store, must-revalidate")
-	h.Set("Pragma", "no-cache")
-	h.Set("Expires", "0")
+	for _, field := range s.commonFields() {
+		w.Header()[field[0]] = []string{field[1]}
+	}
 	switch {
 	case !s.authorized(r):
-		h.Set("WWW-Authenticate", `Basic realm="Mesosphere"`)
+		w.Header().Set("WWW-Authenticate", `Basic realm="Mesosphere"`)
 		html(w, http.StatusUnauthorized, "Unauthorized")
 	case strings.HasPrefix(r.URL.Path, "/sim/"):
 		s.simulate(w, r)
@@ -36,6 +30,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.events(w, r)
 	default:
 		s.serveFaulty(w, r)
+	}
+}
+
+// commonFields are in the head of every answer.
+func (s *Server) commonFields() [][2]string {
+	return [][2]string{
+		{"X-Marathon-Leader", s.URL()}, {"X-Frame-Options", "DENY"}, {"X-XSS-Protection", "1; mode=block"},
+		{"Cache-Control", "no-cache, no-store, must-revalidate"}, {"Pragma", "no-cache"}, {"Expires", "0"},
 	}
 }
 

@@ -72,7 +72,7 @@ type Docker struct {
 	ForcePullImage bool            `json:"forcePullImage"`
 	Image          string          `json:"image"`
 	Parameters     json.RawMessage `json:"parameters"`
-	Privileged     bool            `json:"privileged"`
+	Privileged     *bool           `json:"privileged,omitempty"` // in containers of type DOCKER
 }
 
 // PortMapping is one port of a container. A nil HostPort is possible in mode container only.

@@ -1,6 +1,7 @@
 package marathontest
 
 import (
+	"maps"
 	"net/http"
 	"path"
 	"time"
@@ -71,16 +72,17 @@ func (s *Server) prepare(c change) (*deployment, *Error) {
 	}
 	version := s.newVersion()
 	before, after := map[string]*App{}, map[string]*App{}
-	for id, wanted := range c.apps {
+	all := maps.Clone(s.apps)
+	for _, id := range sortedKeys(c.apps) {
 		before[id] = s.apps[id]
-		a, err := s.successor(before[id], wanted, version, c.restart)
+		a, err := successor(before[id], c.apps[id], all, version, c.restart)
 		if err != nil {
 			return nil, err
 		}
-		after[id] = a
+		after[id], all[id] = a, a
 	}
 	if c.post != nil {
-		c.post.AppDefinition.Version, c.post.AppDefinition.VersionInfo = version, nil
+		c.post.AppDefinition.Version = version
 	}
 	d := s.newDeployment(before, after)
 	d.version, d.doomed = version, c.doomed
@@ -110,13 +112,13 @@ func (s *Server) unlock(c change) *Error {
 }
 
 // successor is the definition that follows before when wanted is asked for: with service ports and version information. It is
-// before itself if nothing differs. s.mu is held.
-func (s *Server) successor(before, wanted *App, version string, restart bool) (*App, *Error) {
+// before itself if nothing differs.
+func successor(before, wanted *App, all map[string]*App, version string, restart bool) (*App, *Error) {
 	if wanted == nil {
 		return nil, nil
 	}
 	a := wanted.clone()
-	if err := s.assignServicePorts(a, before); err != nil {
+	if err := assignServicePorts(a, before, all); err != nil {
 		return nil, err
 	}
 	a.Version = version

@@ -8,25 +8,33 @@ import (
 
 // execute runs the program of a task until it crashes or is killed, and its health checks meanwhile.
 func (s *Server) execute(t *Task, kill <-chan struct{}) ending {
-	b := s.behaviour(t)
 	ctx, cancel := context.WithCancel(s.ctx)
 	var checks sync.WaitGroup
 	halt := func() { cancel(); checks.Wait() }
 	defer halt()
-	for n := range t.app.HealthChecks {
-		checks.Go(func() { s.check(ctx, t, n) })
+	run := func() {
+		s.update(t, "TASK_RUNNING", "")
+		for n := range t.app.HealthChecks {
+			checks.Go(func() { s.check(ctx, t, n) })
+		}
 	}
-	if b.SlowStart > 0 && !s.pause(b.SlowStart, kill) {
-		return ending{"TASK_KILLED", "Command terminated with signal Terminated"}
+	b := s.behaviour(t)
+	if b.SlowStart > 0 {
+		run()
+		if !s.pause(b.SlowStart, kill) {
+			return ending{"TASK_KILLED", "Command terminated with signal Terminated"}
+		}
 	}
 	p, err := s.start(t, b.TCP)
 	if err != nil {
 		return ending{"TASK_FAILED", err.Error()}
 	}
 	defer p.stop()
+	if b.SlowStart <= 0 {
+		run()
+	}
 	select {
 	case <-t.crash:
-		p.stop()
 		return ending{"TASK_FAILED", "Container exited with status 1"}
 	case <-s.ctx.Done():
 		return ending{}

@@ -2,8 +2,6 @@ package marathontest
 
 import (
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -67,62 +65,28 @@ func (s *Server) SendMalformed(kind string) error {
 }
 
 func malformed(kind string) (string, error) {
-	const ok = `{"eventType":"status_update_event","timestamp":"2020-03-02T10:00:04.310Z","taskId":"x","appId":"/x"}`
-	frames := map[string]string{
-		"badjson":    "event: status_update_event\r\ndata: {\"taskId\":\"x\",\r\n\r\n",
-		"twoobjects": "event: status_update_event\r\ndata: " + ok + "\r\ndata: " + ok + "\r\n\r\n",
-		"noevent":    "data: " + ok + "\r\n\r\n",
-		"unknown":    "event: brand_new_event\r\ndata: {\"eventType\":\"brand_new_event\"}\r\n\r\n",
-		"nulls":      "event: status_update_event\r\ndata: {\"eventType\":\"status_update_event\",\"taskId\":null,\"appId\":null,\"ports\":null}\r\n\r\n",
-		"lfonly":     "event: status_update_event\ndata: " + ok + "\n\n",
-		"comment":    ": a comment\r\n\r\n",
-		"idretry":    "id: 7\r\nretry: 10\r\nevent: status_update_event\r\ndata: " + ok + "\r\n\r\n",
-		"huge": "event: deployment_info\r\ndata: {\"eventType\":\"deployment_info\",\"plan\":{\"original\":\"" +
-			strings.Repeat("x", 20<<20) + "\"}}\r\n\r\n",
+	if kind == "huge" {
+		const line = "event: deployment_info\r\ndata: {\"eventType\":\"deployment_info\",\"plan\":{\"original\":\"%s\"}}\r\n\r\n"
+		return fmt.Sprintf(line, strings.Repeat("x", 20<<20)), nil
 	}
-	text, known := frames[kind]
+	text, known := malformedFrames[kind]
 	if !known {
-		return "", fmt.Errorf("no malformed event of kind %q; there are %s", kind, strings.Join(sortedKeys(frames), ", "))
+		return "", fmt.Errorf("no malformed event of kind %q; there are huge, %s", kind, strings.Join(sortedKeys(malformedFrames), ", "))
 	}
 	return text, nil
 }
 
-// APIFault is a fault of the REST API. Several things may be wrong at once.
-type APIFault struct {
-	Path      string        // concerns paths that begin so; "/v2/apps" concerns /v2/apps/x too; empty: all but /sim and /v2/events
-	Rate      float64       // the share of requests concerned; 0 for all
-	Times     int           // concerns so many requests, then is over; 0 for no limit
-	For       time.Duration // is over after that; 0 for no limit
-	Latency   time.Duration // answers so much later
-	Hang      bool          // never answers
-	Status    int           // answers this status with an HTML page and does nothing
-	HTML200   bool          // answers 200 with the HTML page of a proxy that wants a login
-	Truncate  bool          // breaks the connection in the middle of the body
-	EmptyApps bool          // answers GET /v2/apps with {"apps":[]}
+const wellFormed = `{"eventType":"status_update_event","timestamp":"2020-03-02T10:00:04.310Z","taskId":"x","appId":"/x"}`
 
-	until time.Time
-}
-
-// AddAPIFault makes the API fail. The function it returns ends the fault.
-func (s *Server) AddAPIFault(f APIFault) (remove func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f.For > 0 {
-		f.until = time.Now().Add(f.For)
-	}
-	s.api = append(s.api, &f)
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.api = slices.DeleteFunc(s.api, func(other *APIFault) bool { return other == &f })
-	}
-}
-
-// ClearAPIFaults ends all faults of the API, staleness too.
-func (s *Server) ClearAPIFaults() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.api, s.stale = nil, nil
+var malformedFrames = map[string]string{
+	"badjson":    "event: status_update_event\r\ndata: {\"taskId\":\"x\",\r\n\r\n",
+	"twoobjects": "event: status_update_event\r\ndata: " + wellFormed + "\r\ndata: " + wellFormed + "\r\n\r\n",
+	"noevent":    "data: " + wellFormed + "\r\n\r\n",
+	"unknown":    "event: brand_new_event\r\ndata: {\"eventType\":\"brand_new_event\"}\r\n\r\n",
+	"nulls":      "event: status_update_event\r\ndata: {\"eventType\":\"status_update_event\",\"taskId\":null,\"ports\":null}\r\n\r\n",
+	"lfonly":     "event: status_update_event\ndata: " + wellFormed + "\n\n",
+	"comment":    ": a comment\r\n\r\n",
+	"idretry":    "id: 7\r\nretry: 10\r\nevent: status_update_event\r\ndata: " + wellFormed + "\r\n\r\n",
 }
 
 // SetStale makes all reads answer from the state of this moment from now on, as a leader cut off from the others does.
@@ -147,32 +111,4 @@ func (s *Server) SetBehaviour(app string, b Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.behaviours[absolute(app)] = b
-}
-
-// fault finds what is wrong with the answer to a request.
-func (s *Server) fault(r *http.Request) (sum APIFault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	s.api = slices.DeleteFunc(s.api, func(f *APIFault) bool { return f.Times < 0 || !f.until.IsZero() && now.After(f.until) })
-	for _, f := range s.api {
-		if !strings.HasPrefix(r.URL.Path, f.Path) || f.Rate > 0 && !s.lose(f.Rate) || f.Times < 0 {
-			continue
-		}
-		if f.EmptyApps && (r.URL.Path != "/v2/apps" || r.Method != http.MethodGet) {
-			continue
-		}
-		if f.Times > 0 {
-			if f.Times--; f.Times == 0 {
-				f.Times = -1
-			}
-		}
-		sum.Latency += f.Latency
-		sum.Hang = sum.Hang || f.Hang
-		sum.HTML200 = sum.HTML200 || f.HTML200
-		sum.Truncate = sum.Truncate || f.Truncate
-		sum.EmptyApps = sum.EmptyApps || f.EmptyApps
-		setDefault(&sum.Status, f.Status)
-	}
-	return sum
 }

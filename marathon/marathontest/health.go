@@ -110,7 +110,7 @@ func (t *Task) probed(c *HealthCheck) (netip.AddrPort, error) {
 		index = *c.PortIndex
 	}
 	if index < 0 || index >= len(t.listen) {
-		return netip.AddrPort{}, fmt.Errorf("health check: the task has no tcp port of index %d", index)
+		return netip.AddrPort{}, fmt.Errorf("health check: the task has no port of index %d", index)
 	}
 	if c.Port != 0 {
 		return netip.AddrPortFrom(t.listen[0].Addr(), uint16(c.Port)), nil

@@ -89,7 +89,6 @@ func (s *Server) incarnate(i *instance, backoff time.Duration) ending {
 	if !s.pause(s.o.Timing.Start, kill) {
 		return killed
 	}
-	s.update(t, "TASK_RUNNING", "")
 	return s.execute(t, kill)
 }
 

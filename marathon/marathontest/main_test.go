@@ -161,11 +161,11 @@ func (w *wire) until(t *testing.T, delimiter string) string {
 	t.Helper()
 	var text strings.Builder
 	for !strings.HasSuffix(text.String(), delimiter) {
-		b, err := w.ReadByte()
+		part, err := w.ReadString(delimiter[len(delimiter)-1])
 		if err != nil {
-			t.Fatalf("after %q: %v", text.String(), err)
+			t.Fatalf("after %q: %v", text.String()+part, err)
 		}
-		text.WriteByte(b)
+		text.WriteString(part)
 	}
 	return text.String()
 }

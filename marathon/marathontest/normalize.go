@@ -114,9 +114,7 @@ func normalize(a *App) *Error {
 	if a.Labels == nil {
 		a.Labels = map[string]string{}
 	}
-	if a.UnreachableStrategy == nil {
-		a.UnreachableStrategy = json.RawMessage(`{"inactiveAfterSeconds":0,"expungeAfterSeconds":0}`)
-	}
+	setRaw(&a.UnreachableStrategy, `{"inactiveAfterSeconds":0,"expungeAfterSeconds":0}`)
 	if a.UpgradeStrategy == nil {
 		a.UpgradeStrategy = &UpgradeStrategy{MaximumOverCapacity: 1, MinimumHealthCapacity: 1}
 	}
@@ -147,6 +145,9 @@ func normalizeNetwork(a *App) *Error {
 		setRaw(&c.Volumes, `[]`)
 		if c.Docker != nil {
 			setRaw(&c.Docker.Parameters, `[]`)
+			if c.Type == "DOCKER" && c.Docker.Privileged == nil {
+				c.Docker.Privileged = new(bool)
+			}
 		}
 	}
 	if a.mode() == "host" {
@@ -222,7 +223,7 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 func setRaw(field *json.RawMessage, value string) {
-	if *field == nil {
+	if len(*field) == 0 || string(*field) == "null" {
 		*field = json.RawMessage(value)
 	}
 }
@@ -233,12 +234,11 @@ const (
 	localPortMax = 20000
 )
 
-// assignServicePorts replaces service ports 0 by free ones: first those the app had before, then the lowest no app has.
-// s.mu is held.
-func (s *Server) assignServicePorts(a, before *App) *Error {
+// assignServicePorts replaces service ports 0 of a by free ones: first those the app had before, then the lowest that no other has.
+func assignServicePorts(a, before *App, others map[string]*App) *Error {
 	taken := map[int]bool{}
-	for id, other := range s.apps {
-		if id != a.ID {
+	for id, other := range others {
+		if id != a.ID && other != nil {
 			for _, p := range other.servicePortNumbers() {
 				taken[p] = true
 			}

@@ -17,9 +17,10 @@ type Options struct {
 
 	// Agents are the hosts that tasks run on in turn: IPv4 addresses of this machine or names that resolve to one.
 	Agents []string
-	// Handler makes what a task serves; Greeting if nil. A health path of an unhealthy task never reaches it.
+	// Handler makes what a task serves; Greeting if nil. Requests of the health paths (/health and those of the app's checks) do not
+	// reach it while the task is made unhealthy. It must end when the request's context does: Close waits for it.
 	Handler func(*Task) http.Handler
-	// Conn serves and closes one connection of a task whose behaviour is TCP; Echo if nil.
+	// Conn serves one connection of a task whose behaviour is TCP, until it can read no more; Echo if nil.
 	Conn func(*Task, net.Conn)
 	// Behaviour is how processes behave unless SetBehaviour says otherwise for their app.
 	Behaviour Behaviour

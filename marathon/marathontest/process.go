@@ -12,10 +12,14 @@ import (
 // probeAgent is the User-Agent of the simulator's own health checks, so that they do not count as requests.
 const probeAgent = "marathontest health check"
 
-// Greeting is the default handler of tasks: it says in one line which task answers.
+// Greeting is the default handler of tasks: it says in one line which task answers, and ok at /health.
 func Greeting(t *Task) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if r.URL.Path == "/health" {
+			io.WriteString(w, "ok\n")
+			return
+		}
 		fmt.Fprintf(w, "Hello from %s, task %s at %s\n", t.app.ID, t.id, r.Context().Value(http.LocalAddrContextKey))
 	})
 }
@@ -65,7 +69,7 @@ func (s *Server) start(t *Task, serveTCP bool) (*process, error) {
 	return p, nil
 }
 
-// handler counts requests, answers health paths of its own accord, and lets h do the rest.
+// handler counts requests, answers health paths as long as the task is not healthy, and lets h do the rest.
 func (p *process) handler(h http.Handler) http.Handler {
 	paths := []string{"/health"}
 	for _, c := range p.task.app.HealthChecks {
@@ -80,14 +84,11 @@ func (p *process) handler(h http.Handler) http.Handler {
 		if r.UserAgent() != probeAgent && (!probed || r.URL.Path == "/") {
 			p.task.count()
 		}
-		switch {
-		case probed && p.task.sick.Load():
+		if probed && p.task.sick.Load() {
 			http.Error(w, "not well", http.StatusServiceUnavailable)
-		case r.URL.Path == "/health":
-			io.WriteString(w, "ok\n")
-		default:
-			h.ServeHTTP(w, r)
+			return
 		}
+		h.ServeHTTP(w, r)
 	})
 }
 

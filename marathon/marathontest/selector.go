@@ -9,7 +9,7 @@ import (
 
 var (
 	requirement = regexp.MustCompile(`^\s*((?:\\.|[-A-Za-z0-9_.])+)\s*(?:(==|!=)\s*((?:\\.|[-A-Za-z0-9_.])+)|\s(in|notin)\s*\(([^()]*)\))?\s*$`)
-	comma       = regexp.MustCompile(`\([^()]*\)|,`) // those outside parentheses separate
+	comma       = regexp.MustCompile(`\\.|\([^()]*\)|,`) // those outside parentheses separate, unless escaped
 	escaped     = regexp.MustCompile(`\\(.)`)
 )
 
@@ -22,9 +22,12 @@ func parseSelector(text string) (func(labels map[string]string) bool, *Error) {
 		if m == nil {
 			return nil, &Error{Status: http.StatusUnprocessableEntity, Message: "label selector: cannot read " + part}
 		}
-		key, values := unescape(m[1]), []string{}
-		for _, v := range strings.Split(m[3]+m[5], ",") {
-			values = append(values, unescape(strings.TrimSpace(v)))
+		key, values := unescape(m[1]), []string{unescape(m[3])}
+		if m[4] != "" {
+			values = strings.Split(m[5], ",")
+			for i := range values {
+				values[i] = unescape(strings.TrimSpace(values[i]))
+			}
 		}
 		any, negated := m[2]+m[4] == "", m[2] == "!=" || m[4] == "notin"
 		all = append(all, func(labels map[string]string) bool {

@@ -71,8 +71,8 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.Listen(); err != nil {
 		return err
 	}
-	context.AfterFunc(ctx, s.cancel)
-	context.AfterFunc(s.ctx, s.StopListening)
+	forget := context.AfterFunc(ctx, s.cancel)
+	context.AfterFunc(s.ctx, func() { forget(); s.StopListening() })
 	return nil
 }
 
@@ -108,6 +108,7 @@ func (s *Server) Listen() error {
 	server := newHTTPServer(http.HandlerFunc(s.serve))
 	s.http = server
 	s.wg.Go(func() { server.Serve(l) })
+	s.touch()
 	return nil
 }
 
@@ -129,6 +130,7 @@ func (s *Server) StopListening() {
 	for r := range s.readers {
 		r.close(false)
 	}
+	s.touch()
 }
 
 // Close ends everything and waits for it: the API, the tasks, the probes.

@@ -1,7 +1,6 @@
 package marathontest
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -12,13 +11,12 @@ import (
 
 // reader is a client of /v2/events.
 type reader struct {
-	conn    *net.TCPConn
-	remote  string // its address, without port
-	filter  []string
-	queue   chan outgoing
-	gone    chan struct{} // closed when it is to be written no more
-	once    sync.Once
-	heading string // of the response
+	conn   *net.TCPConn
+	remote string // its address, without port
+	filter []string
+	queue  chan outgoing
+	gone   chan struct{} // closed when it is to be written no more
+	once   sync.Once
 }
 
 // outgoing is what waits in the queue of a reader.
@@ -86,16 +84,15 @@ func (s *Server) events(w http.ResponseWriter, q *http.Request) {
 	}
 	var head strings.Builder
 	head.WriteString("HTTP/1.1 200 OK\r\nDate: " + time.Now().UTC().Format(http.TimeFormat) + "\r\n")
-	for _, name := range []string{leaderHeader, "X-Frame-Options", "X-XSS-Protection", "Cache-Control", "Pragma", "Expires"} {
-		fmt.Fprintf(&head, "%s: %s\r\n", name, w.Header().Get(name))
+	for _, field := range s.commonFields() {
+		head.WriteString(field[0] + ": " + field[1] + "\r\n")
 	}
 	head.WriteString("Content-Type: text/event-stream;charset=utf-8\r\nConnection: close\r\n\r\n")
-	r.heading = head.String()
-	s.follow(r)
+	s.follow(r, head.String())
 }
 
 // follow serves a reader to its end.
-func (s *Server) follow(r *reader) {
+func (s *Server) follow(r *reader, head string) {
 	defer r.close(false)
 	s.wg.Go(func() { // a reader says nothing; it leaves
 		defer r.close(false)
@@ -105,7 +102,7 @@ func (s *Server) follow(r *reader) {
 			}
 		}
 	})
-	if _, err := r.conn.Write([]byte(r.heading)); err != nil {
+	if _, err := r.conn.Write([]byte(head)); err != nil {
 		return
 	}
 	s.mu.Lock()

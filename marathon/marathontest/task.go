@@ -45,8 +45,8 @@ func (t *Task) InstanceID() string { return t.instance.id }
 // App is the definition the task runs. It must not be modified.
 func (t *Task) App() *App { return t.app }
 
-// Addrs are the addresses the task listens on, one for each tcp port of its app: what a load balancer should connect to.
-// In container mode they are the container's own.
+// Addrs are the addresses of the task, one for each port of its app, in order: what a load balancer should connect to. In container
+// mode they are the container's own. Nobody listens on a port that is udp only.
 func (t *Task) Addrs() []netip.AddrPort { return t.listen }
 
 // Requests is the number of requests (TCP: connections) so far, without probes of health paths.
