@@ -39,16 +39,17 @@ func Usage() string {
 // LongUsage is all there is to say about options, in Markdown: docs/flags.md.
 func LongUsage() string {
 	var b strings.Builder
-	b.WriteString("# Flags and environment variables\n\n    " + strings.TrimSpace(synopsis))
-	b.WriteString(`
+	b.WriteString(strings.NewReplacer("SYNOPSIS", strings.TrimSpace(synopsis), "'", "`").Replace(`# Flags and environment variables
 
-A flag wins over its ` + "`" + ourPrefix + `...` + "`" + ` variable, that over the other variables named with it, that over the default. A
-variable that is empty counts as not set; ` + "`A:B`" + ` stands for two that must both be set. Long flags may be shortened as long as it is clear what is meant. A length of time is
-` + "`30s`, `5m`" + ` or a plain number of seconds; an address is ` + "`:80`, `*:80`, `127.0.0.1:80` or `[::1]:80`" + `.
-What is accepted without effect is said in the log at start.
+    SYNOPSIS
+
+A flag wins over its 'MARATHON_LB_...' variable, that over the other variables named with it, that over the default. A variable
+that is empty counts as not set; 'A:B' stands for two that must both be set. Long flags may be shortened as long as it is clear
+what is meant. A length of time is '30s', '5m' or a plain number of seconds; an address is ':80', '*:80', '127.0.0.1:80' or
+'[::1]:80'. What is accepted without effect is said in the log at start.
 
 ## Flags of marathon_lb.py
-`)
+`))
 	section(&b, python)
 	b.WriteString("\n## Our own flags\n")
 	section(&b, own)
