@@ -29,16 +29,22 @@ type readiness struct {
 // age is told, and alerts belong on marathon_up and table_age_seconds.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	m := s.src.Marathon()
-	a := readiness{Ready: s.src.Ready(), MarathonUp: m.Up}
-	if !m.Read.IsZero() {
-		age := time.Since(m.Read).Seconds()
-		a.AgeSeconds = &age
-	}
+	a := readiness{Ready: s.src.Ready(), MarathonUp: m.Up, AgeSeconds: ageSeconds(&m, time.Now())}
 	code := http.StatusOK
 	if !a.Ready {
 		code, a.Reason = http.StatusServiceUnavailable, s.whyNotReady()
 	}
 	sendJSON(w, code, a)
+}
+
+// ageSeconds is how old the picture of Marathon is, nil before the first.
+func ageSeconds(m *Marathon, now time.Time) *float64 {
+	age, ok := m.age(now)
+	if !ok {
+		return nil
+	}
+	secs := age.Seconds()
+	return &secs
 }
 
 func (s *Server) whyNotReady() string {
@@ -96,10 +102,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		Ready: s.src.Ready(), Marathon: rd.marathon, Problems: len(rd.problems),
 	}
 	c.Table.Generation, c.Table.Built = rd.generation, rd.built
-	if age, ok := rd.age(); ok {
-		secs := age.Seconds()
-		c.Table.AgeSeconds = &secs
-	}
+	c.Table.AgeSeconds = ageSeconds(&rd.marathon, rd.now)
 	for i := range rd.rows {
 		switch r := &rd.rows[i]; {
 		case r.kind == frontend:

@@ -2,7 +2,6 @@ package stats_test
 
 import (
 	"encoding/csv"
-	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -12,10 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/zap"
-
 	"marathon-lb/internal/route"
-	"marathon-lb/stats"
 )
 
 // sample is HAProxy's own CSV, recorded under load with Marathon-LB's configuration.
@@ -47,17 +43,13 @@ func parseCSV(t *testing.T, body string) []map[string]string {
 }
 
 // still answers a target at a fixed moment, 170 s after the table was made.
-func still(t *testing.T, target string) string {
+func still(t *testing.T, target string) (body string) {
 	t.Helper()
-	var body string
 	synctest.Test(t, func(t *testing.T) {
 		table := every(time.Now())
 		time.Sleep(170 * time.Second) // of the bubble's clock
 		traffic(table, time.Now())
-		s := stats.NewServer(stats.Options{}, source(table, time.Now()), zap.NewNop())
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
-		body = w.Body.String()
+		body = request(handler(source(table, time.Now())), target)
 	})
 	return body
 }

@@ -59,7 +59,6 @@ var families = [...]family{
 	{"S", "check_failures_total", counted, columnAt("chkfail"), 0, "Health checks that failed while the server was up.", nil},
 	{"BS", "check_up_down_total", counted, columnAt("chkdown"), 0, "Changes from UP to DOWN.", nil},
 	{"BS", "check_last_change_seconds", gauged, columnAt("lastchg"), 0, "Since the last change of status.", nil},
-	{"BS", "downtime_seconds_total", counted, columnAt("downtime"), 0, "Time during which no request could be taken.", nil},
 	{"S", "queue_limit", gauged, columnAt("qlimit"), 0, "Limit of the queue; NaN, for there is none.", nil},
 	{"S", "current_throttle", gauged, columnAt("throttle"), 0, "Share of the weight during a slow start; NaN outside one.", nil},
 	{"BS", "loadbalanced_total", counted, columnAt("lbtot"), 0, "Requests placed by the balancing algorithm, not by a cookie.", nil},

@@ -23,6 +23,9 @@ var (
 	pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"ago": ago}).Parse(pageHTML))
 )
 
+// pagePolicy lets a browser load nothing and run nothing, whatever text of others the page may hold.
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'"
+
 // page is what the template is filled with.
 type page struct {
 	reading
@@ -39,16 +42,10 @@ type page struct {
 // card is a proxy on the page: its frontend, its servers and its backend in one table, as HAProxy shows a "listen" section.
 type card struct {
 	Name, About string
-	Rows        []pageRow
+	Rows        []*row
 }
 
-type pageRow struct {
-	Class, Name string
-	Tip         []tip
-	Cells       []pageCell
-}
-
-func (s *Server) writeHTML(w io.Writer, q query, rd *reading) error {
+func writeHTML(w io.Writer, q query, rd *reading) error {
 	node, _ := os.Hostname() // a host without a name shows none
 	p := page{
 		reading: *rd, Version: rd.version, Node: node, Uptime: uptime(rd.uptime()), PID: os.Getpid(), Threads: runtime.GOMAXPROCS(0),
@@ -76,20 +73,9 @@ func cards(v *view) []*card {
 		if r.kind == backend && r.backend != nil {
 			c.About = about(r.backend)
 		}
-		c.Rows = append(c.Rows, pageRow{Class: r.class, Name: rowName(r), Tip: nameTip(r), Cells: pageCells(r)})
+		c.Rows = append(c.Rows, r)
 	}
 	return all
-}
-
-// rowName is how the page calls a row; its anchor keeps the CSV's name.
-func rowName(r *row) string {
-	switch r.kind {
-	case frontend:
-		return "Frontend"
-	case backend:
-		return "Backend"
-	}
-	return r.svname
 }
 
 // mostHosts bounds what the title of a card tells: some apps have hundreds of hosts.

@@ -26,7 +26,7 @@ func (o *own) both(c route.Count, n int) {
 	o.back.Add(0, c, uint64(n))
 }
 
-// ServeHTTP of the handler returned counts each request of next. next says by own.miss that it had nothing to answer with.
+// counting is next with each request counted. next marks the codeWriter it gets when it has nothing to answer with.
 func (o *own) counting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.front.ReqRate.Add(time.Now().UnixNano())

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"marathon-lb/internal/route"
 )
 
 // pageColumn is a column of the page's tables, under a group of columns.
@@ -22,13 +20,16 @@ type group struct {
 	Span int
 }
 
-// pageCell is one cell. Text is a string or, for grouped digits, HTML of our own making.
+// pageCell is one cell.
 type pageCell struct {
-	Text  any
-	Class string
-	Tip   []tip
-	Span  int // columns it covers, 0 for 1
+	text  template.HTML
+	class string
+	tip   []tip
+	span  int // columns it covers, 0 for 1
 }
+
+// esc makes foreign text fit for the page. Everything that is not a constant or a number goes through it.
+func esc(s string) template.HTML { return template.HTML(template.HTMLEscapeString(s)) }
 
 // pageColumns are HAProxy's, with its abbreviations, in its order.
 var pageColumns = []pageColumn{
@@ -76,17 +77,51 @@ var pageGroups = func() []group {
 	return all
 }()
 
-func pageCells(r *row) []pageCell {
-	cells := make([]pageCell, 0, len(pageColumns))
+// HTML is the row as the page shows it. It is put together by hand: for thousands of servers html/template takes twenty times
+// as long and as much memory.
+func (r *row) HTML() template.HTML {
+	var b strings.Builder
+	name := esc(r.svname)
+	switch r.kind {
+	case frontend:
+		name = "Frontend"
+	case backend:
+		name = "Backend"
+	}
+	anchor := esc(r.pxname) + "/" + name
+	fmt.Fprintf(&b, `<tr class="%s"><td class="ac" id="%s">`, r.class, anchor)
+	tip := nameTip(r)
+	if tip != nil {
+		name = "<u>" + name + "</u>"
+	}
+	fmt.Fprintf(&b, `<a class="lfsb" href="#%s">%s</a>`, anchor, name)
+	writeTip(&b, tip)
+	b.WriteString("</td>")
 	for i := 0; i < len(pageColumns); {
 		c := pageColumns[i].cell(r)
-		if c.Span == 0 {
-			c.Span = 1
-		}
-		cells = append(cells, c)
-		i += c.Span
+		c.write(&b)
+		i += max(c.span, 1)
 	}
-	return cells
+	b.WriteString("</tr>")
+	return template.HTML(b.String())
+}
+
+func (c *pageCell) write(b *strings.Builder) {
+	b.WriteString("<td")
+	if c.class != "" {
+		b.WriteString(` class="` + c.class + `"`)
+	}
+	if c.span > 1 {
+		b.WriteString(` colspan="` + strconv.Itoa(c.span) + `"`)
+	}
+	b.WriteByte('>')
+	if c.tip == nil {
+		b.WriteString(string(c.text))
+	} else {
+		b.WriteString("<u>" + string(c.text) + "</u>")
+		writeTip(b, c.tip)
+	}
+	b.WriteString("</td>")
 }
 
 // grouped is a number whose digits are set apart in threes by letter spacing, so that copying gives plain digits.
@@ -108,7 +143,7 @@ func plainCell(name string) func(*row) pageCell {
 	c := columnAt(name)
 	return func(r *row) pageCell {
 		if v := c.cell(r); v.form == number {
-			return pageCell{Text: grouped(v.n)}
+			return pageCell{text: grouped(v.n)}
 		}
 		return pageCell{}
 	}
@@ -122,9 +157,9 @@ func limitCell(name string) func(*row) pageCell {
 			return pageCell{}
 		}
 		if v := c.cell(r); v.n > 0 {
-			return pageCell{Text: grouped(v.n)}
+			return pageCell{text: grouped(v.n)}
 		}
-		return pageCell{Text: "-"}
+		return pageCell{text: "-"}
 	}
 }
 
@@ -132,7 +167,7 @@ func limitCell(name string) func(*row) pageCell {
 func centred(cell func(*row) pageCell) func(*row) pageCell {
 	return func(r *row) pageCell {
 		c := cell(r)
-		c.Class = "ac"
+		c.class = "ac"
 		return c
 	}
 }
@@ -140,41 +175,43 @@ func centred(cell func(*row) pageCell) func(*row) pageCell {
 func withTip(cell func(*row) pageCell, tip func(*row) []tip) func(*row) pageCell {
 	return func(r *row) pageCell {
 		c := cell(r)
-		if c.Text != nil {
-			c.Tip = tip(r)
+		if c.text != "" {
+			c.tip = tip(r)
 		}
 		return c
 	}
 }
+
+func age(d time.Duration) template.HTML { return template.HTML(ago(d)) }
 
 func lastCell(r *row) pageCell {
 	switch {
 	case r.kind == frontend:
 		return pageCell{}
 	case r.lastsess < 0:
-		return pageCell{Text: "?"}
+		return pageCell{text: "?"}
 	}
-	return pageCell{Text: ago(r.lastsess)}
+	return pageCell{text: age(r.lastsess)}
 }
 
 func ageCell(name string) func(*row) pageCell {
 	c := columnAt(name)
 	return func(r *row) pageCell {
 		if v := c.cell(r); v.form == number {
-			return pageCell{Text: ago(time.Duration(v.n) * time.Second)}
+			return pageCell{text: age(time.Duration(v.n) * time.Second)}
 		}
 		return pageCell{}
 	}
 }
 
 func statusCell(r *row) pageCell {
-	c := pageCell{Class: "ac"}
+	c := pageCell{class: "ac"}
 	switch {
 	case r.status == "no check":
-		c.Class, c.Text = "ac i", r.status
+		c.class, c.text = "ac i", "no check"
 		return c
 	case r.kind == backend && strings.HasPrefix(r.status, "DOWN"):
-		c.Class = "ac dead"
+		c.class = "ac dead"
 	}
 	words := []string{}
 	if r.lastchg >= 0 {
@@ -187,7 +224,7 @@ func statusCell(r *row) pageCell {
 	case r.backup:
 		words = append(words, "(last resort)")
 	}
-	c.Text = strings.Join(words, " ")
+	c.text = esc(strings.Join(words, " "))
 	return c
 }
 
@@ -195,19 +232,19 @@ func statusCell(r *row) pageCell {
 func lastCheckCell(r *row) pageCell {
 	switch {
 	case r.kind == frontend:
-		return pageCell{Span: 8}
+		return pageCell{span: 8}
 	case r.kind == backend || r.draining || !r.checked:
 		return pageCell{}
 	case r.waiting:
-		return pageCell{Text: "INI", Class: "ac", Tip: []tip{{Label: "Waits for its first probe", Title: true}}}
+		return pageCell{text: "INI", class: "ac", tip: []tip{title("Waits for its first probe")}}
 	case r.status == "UP":
-		return pageCell{Text: "Marathon", Class: "ac", Tip: []tip{{Label: "Marathon's own health checks all pass", Title: true}}}
+		return pageCell{text: "Marathon", class: "ac", tip: []tip{title("Marathon's own health checks all pass")}}
 	}
 	return pageCell{}
 }
 
 func weightCell(r *row) pageCell {
-	return pageCell{Text: fmt.Sprintf("%d/%d", weight(r), weight(r)), Class: "ac"}
+	return pageCell{text: template.HTML(fmt.Sprintf("%d/%d", weight(r), weight(r))), class: "ac"}
 }
 
 // roleCell is Y or - for a server, a number for a backend.
@@ -217,11 +254,11 @@ func roleCell(name string) func(*row) pageCell {
 		n := c.cell(r).n
 		switch {
 		case r.kind == backend:
-			return pageCell{Text: grouped(n), Class: "ac"}
+			return pageCell{text: grouped(n), class: "ac"}
 		case n > 0:
-			return pageCell{Text: "Y", Class: "ac"}
+			return pageCell{text: "Y", class: "ac"}
 		}
-		return pageCell{Text: "-", Class: "ac"}
+		return pageCell{text: "-", class: "ac"}
 	}
 }
 
@@ -230,116 +267,8 @@ func checkCell(name string, span int) func(*row) pageCell {
 	cell := plainCell(name)
 	return func(r *row) pageCell {
 		if r.kind == server && !r.checked {
-			return pageCell{Span: span}
+			return pageCell{span: span}
 		}
 		return cell(r)
 	}
-}
-
-// tip is a line of the box that opens over an underlined value.
-type tip struct {
-	Label string
-	Value any
-	Note  string
-	Title bool // Label alone, over the whole width
-}
-
-func count(label string, n int64) tip { return tip{Label: label, Value: grouped(n)} }
-
-// share is a count with its share of a whole.
-func share(label string, n, of uint64) tip {
-	t := count(label, int64(n))
-	if of > 0 {
-		t.Note = fmt.Sprintf("(%d%%)", 100*n/of)
-	}
-	return t
-}
-
-func rateTip(peak bool) func(*row) []tip {
-	return func(r *row) []tip {
-		if r.kind != frontend {
-			return nil
-		}
-		conns, sessions, requests := r.connRate, r.rate, r.reqRate
-		if peak {
-			conns, sessions, requests = r.connRateMax, r.rateMax, r.reqRateMax
-		}
-		tips := []tip{count("Connection rate:", conns), count("Session rate:", sessions)}
-		if r.mode == route.HTTP {
-			tips = append(tips, count("Request rate:", requests))
-		}
-		for i := range tips {
-			tips[i].Note = "/s"
-		}
-		return tips
-	}
-}
-
-func totalTip(r *row) []tip {
-	n := func(c route.Count) int64 { return int64(r.counts[c]) }
-	var tips []tip
-	if r.kind == frontend {
-		tips = append(tips, count("Cum. connections:", n(route.Connections)), count("Cum. sessions:", n(route.Sessions)))
-	} else {
-		tips = append(tips, count("Cum. sessions:", n(route.Sessions)), count("New connections:", n(route.Connects)),
-			share("Reused connections:", r.counts[route.Reuses], r.counts[route.Connects]+r.counts[route.Reuses]))
-	}
-	if r.mode == route.HTTP {
-		tips = append(tips, count("Cum. HTTP requests:", n(route.Requests)))
-		var all uint64
-		for c := route.Resp1xx; c <= route.RespOther; c++ {
-			all += r.counts[c]
-		}
-		for i, class := range []string{"HTTP 1xx", "HTTP 2xx", "HTTP 3xx", "HTTP 4xx", "HTTP 5xx", "other"} {
-			tips = append(tips, share("- "+class+" responses:", r.counts[route.Resp1xx+route.Count(i)], all))
-		}
-		if r.kind == frontend {
-			tips = append(tips, count("Intercepted requests:", n(route.Intercepted)))
-		}
-		tips = append(tips, count("Failed hdr rewrites:", n(route.RewriteErrors)))
-	}
-	tips = append(tips, count("Internal errors:", n(route.InternalErrors)))
-	if r.kind != frontend {
-		tips = append(tips, tip{Label: "Max / Avg over last 1024 requests", Title: true},
-			times("- Queue time:", r.qtime), times("- Connect time:", r.ctime), times("- Responses time:", r.rtime), times("- Total time:", r.ttime))
-	}
-	return tips
-}
-
-func times(label string, t [2]int64) tip {
-	return tip{Label: label, Value: fmt.Sprintf("%d / %d", t[1], t[0]), Note: "ms"}
-}
-
-func abortTip(r *row) []tip {
-	return []tip{
-		{Label: "Transfers broken off", Title: true},
-		count("by the client:", int64(r.counts[route.ClientAborts])), count("by the server:", int64(r.counts[route.ServerAborts])),
-	}
-}
-
-// nameTip says what a row stands for in Marathon's terms, which HAProxy cannot know.
-func nameTip(r *row) []tip {
-	switch {
-	case r.kind == frontend:
-		return []tip{{Label: "Listens on:", Value: route.BindText(r.listener.Bind)}, {Label: "Mode:", Value: string(r.mode)}}
-	case r.kind == backend && r.backend == nil:
-		return nil
-	case r.kind == backend:
-		tips := []tip{
-			{Label: "App:", Value: r.backend.App}, {Label: "Service port:", Value: r.backend.Port},
-			{Label: "Mode:", Value: string(r.mode)}, {Label: "Balance:", Value: string(r.backend.Balance)},
-		}
-		if r.backend.Sticky != "" {
-			tips = append(tips, tip{Label: "Cookie:", Value: r.backend.Sticky})
-		}
-		return tips
-	}
-	tips := []tip{
-		{Label: "App:", Value: r.server.App}, {Label: "Task:", Value: r.server.Task},
-		{Label: "Address:", Value: r.server.Addr.String()}, {Label: "Id:", Value: r.sid},
-	}
-	if r.backend.Sticky != "" {
-		tips = append(tips, tip{Label: "Cookie:", Value: r.server.Cookie})
-	}
-	return tips
 }

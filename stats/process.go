@@ -164,7 +164,7 @@ func nofile(rd *reading) float64   { return float64(rd.nofile) }
 func maxConns(rd *reading) float64 { return float64(rd.maxconn) }
 
 func tableAge(rd *reading) float64 {
-	if age, ok := rd.age(); ok {
+	if age, ok := rd.marathon.age(rd.now); ok {
 		return age.Seconds()
 	}
 	return math.NaN()

@@ -40,11 +40,6 @@ func (s *Server) read() reading {
 
 func (rd *reading) uptime() time.Duration { return rd.now.Sub(rd.started) }
 
-// age is how long ago Marathon was last read in full; ok is false before the first time.
-func (rd *reading) age() (age time.Duration, ok bool) {
-	return max(rd.now.Sub(rd.marathon.Read), 0), !rd.marathon.Read.IsZero()
-}
-
 // sum adds up a number over the rows of one kind.
 func (v *view) sum(k kind, f func(*row) int64) int64 {
 	var n int64

@@ -112,7 +112,8 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	case asJSON:
 		kind, write = "application/json", func(w io.Writer) error { return writeJSON(w, rd.rows) }
 	case asHTML:
-		kind, write = "text/html", func(w io.Writer) error { return s.writeHTML(w, q, &rd) }
+		kind, write = "text/html", func(w io.Writer) error { return writeHTML(w, q, &rd) }
+		w.Header().Set("Content-Security-Policy", pagePolicy)
 	default:
 		sendText(w, http.StatusNotImplemented, "This form of the report is not served here: ask for ;csv or ;json.\n")
 		return

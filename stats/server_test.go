@@ -1,8 +1,10 @@
 package stats_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -178,7 +180,7 @@ func TestHUPReadsMarathonNow(t *testing.T) {
 	}
 }
 
-func TestAPITakenPortIsSaidBeforeServing(t *testing.T) {
+func TestTakenPortIsSaidBeforeServing(t *testing.T) {
 	taken := netip.MustParseAddrPort(good(t))
 	err := stats.NewServer(stats.Options{Bind: taken}, source(nil, time.Now()), zap.NewNop()).Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), taken.String()) || !strings.Contains(err.Error(), "--stats-bind") {
@@ -225,5 +227,40 @@ func TestStatusAndProblemsAreJSON(t *testing.T) {
 				t.Errorf("%s lacks %s:\n%s", target, w, body)
 			}
 		}
+	}
+}
+
+func TestRunningRequestsFinishWhenTheServerEnds(t *testing.T) {
+	asked, answer := make(chan bool), make(chan bool)
+	src := source(nil, time.Now())
+	src.Table = func() *route.Table { asked <- true; <-answer; return nil }
+	s := stats.NewServer(stats.Options{Bind: netip.MustParseAddrPort("127.0.0.1:0")}, src, zap.NewNop())
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+
+	got := make(chan string)
+	go func() {
+		got <- raw(t, s.Addr().String(), "GET /haproxy?stats;csv HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	}()
+	<-asked
+	end()
+	select {
+	case err := <-ended:
+		t.Fatalf("ended with a request running: %v", err)
+	case answer <- true:
+	}
+	if body := <-got; !strings.HasPrefix(body, "HTTP/1.1 200 OK") || !strings.Contains(body, "stats,BACKEND") {
+		t.Errorf("got %q", body)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if c, err := net.Dial("tcp", s.Addr().String()); err == nil {
+		c.Close()
+		t.Error("the port is still open")
 	}
 }

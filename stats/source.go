@@ -46,3 +46,8 @@ type Marathon struct {
 	GuardWhy      string            `json:"guardWhy,omitempty"` // what would go
 	Trouble       string            `json:"trouble,omitempty"`  // why it is not up, empty if it is
 }
+
+// age is how old the picture of Marathon is at now; ok is false before the first read.
+func (m *Marathon) age(now time.Time) (age time.Duration, ok bool) {
+	return max(now.Sub(m.Read), 0), !m.Read.IsZero()
+}

@@ -57,12 +57,12 @@ func origin(target string) string {
 	if strings.HasPrefix(target, "/") {
 		return target
 	}
-	_, rest, ok := strings.Cut(target, "://")
-	slash := strings.IndexByte(rest, '/')
-	if !ok || slash < 0 {
+	_, rest, _ := strings.Cut(target, "://")
+	end := strings.IndexAny(rest, "/?#") // of the authority
+	if end < 0 || rest[end] != '/' {
 		return ""
 	}
-	return rest[slash:]
+	return rest[end:]
 }
 
 // scopeOf is the text after "scope=", empty if there is none or if it holds a character no proxy name has.
