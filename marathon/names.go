@@ -42,7 +42,7 @@ const (
 
 func newNames() *names { return &names{hosts: map[string]*name{}, users: map[string][]string{}} }
 
-// use says which names an app needs from now on; none when it is gone.
+// use says which names an app needs from now on, sorted; none when it is gone.
 func (n *names) use(app string, hosts []string, now time.Time) {
 	for _, host := range hosts {
 		h := n.hosts[host]
@@ -53,11 +53,13 @@ func (n *names) use(app string, hosts []string, now time.Time) {
 		h.apps[app] = true
 	}
 	for _, host := range n.users[app] {
-		if h := n.hosts[host]; !slices.Contains(hosts, host) {
-			delete(h.apps, app)
-			if len(h.apps) == 0 && !h.flying {
-				delete(n.hosts, host)
-			}
+		if _, still := slices.BinarySearch(hosts, host); still {
+			continue
+		}
+		h := n.hosts[host]
+		delete(h.apps, app)
+		if len(h.apps) == 0 && !h.flying {
+			delete(n.hosts, host)
 		}
 	}
 	if len(hosts) == 0 {

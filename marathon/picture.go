@@ -13,6 +13,7 @@ import (
 type picture struct {
 	apps     map[string]*held
 	patches  map[string]patch // by task id
+	gone     map[string]gone  // apps taken out lately
 	verdicts verdicts
 	tasks    int    // of all apps
 	clock    uint64 // number of the last event or read
@@ -24,6 +25,12 @@ type held struct {
 	facts Facts
 	read  uint64    // number of the read it is from
 	older time.Time // since when reads show an older version than this one
+}
+
+// gone says which read showed that an app is no more.
+type gone struct {
+	read uint64
+	at   time.Time
 }
 
 // patch is what an event said of a task.
@@ -40,7 +47,7 @@ type patch struct {
 const finalFor = 10 * time.Minute
 
 func newPicture() *picture {
-	return &picture{apps: map[string]*held{}, patches: map[string]patch{}, verdicts: verdicts{}}
+	return &picture{apps: map[string]*held{}, patches: map[string]patch{}, gone: map[string]gone{}, verdicts: verdicts{}}
 }
 
 // tick gives the next number.
@@ -127,12 +134,12 @@ func earlier(a, b time.Time) time.Time {
 // versionDoubt is how long an older version of an app than the one known is taken for the answer of a leader that is none any more.
 const versionDoubt = 10 * time.Second
 
-// fresh says whether a read of an app is to be believed: it must have been sent after the one we have, and not show an older
-// version, unless it keeps doing so.
+// fresh says whether a read of an app is to be believed: it must have been sent after the one we have, or that showed it gone, and
+// not show an older version, unless it keeps doing so.
 func (p *picture) fresh(app *App, read uint64, now time.Time) bool {
 	h := p.apps[app.ID]
 	if h == nil {
-		return true
+		return read > p.gone[app.ID].read
 	}
 	if read <= h.read {
 		return false
@@ -161,8 +168,9 @@ func (p *picture) put(h *held) {
 	p.apps[h.app.ID] = h
 }
 
-// drop takes an app out.
-func (p *picture) drop(id string) {
+// drop takes an app out that a read shows to be no more.
+func (p *picture) drop(id string, read uint64, now time.Time) {
+	p.gone[id] = gone{read, now}
 	if h := p.apps[id]; h != nil {
 		p.tasks -= len(h.app.Tasks)
 		for _, t := range h.app.Tasks {
@@ -172,11 +180,16 @@ func (p *picture) drop(id string) {
 	}
 }
 
-// forget lets go of patches that no read can contradict any more: read was sent after them and is applied now.
+// forget lets go of what no read under way can contradict any more: read was sent after it and is applied now.
 func (p *picture) forget(read uint64, now time.Time) {
 	for id, patch := range p.patches {
 		if patch.event < read && (!patch.final || now.After(patch.until)) {
 			delete(p.patches, id)
+		}
+	}
+	for id, g := range p.gone {
+		if now.Sub(g.at) > finalFor {
+			delete(p.gone, id)
 		}
 	}
 }

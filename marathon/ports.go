@@ -161,10 +161,10 @@ func (a *App) addressOf(t *Task, index int) netip.Addr {
 		at = max(0, slices.IndexFunc(a.Networks, func(n Network) bool { return n.Name == name }))
 	}
 	switch {
-	case len(all) == 0 || at > 0 && at >= len(family):
-		return netip.Addr{}
-	case len(all) == len(a.Networks):
+	case len(all) == len(a.Networks) && at < len(all):
 		return all[at]
+	case at < len(family):
+		return family[at]
 	}
-	return family[at]
+	return netip.Addr{}
 }

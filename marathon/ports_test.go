@@ -85,6 +85,18 @@ func TestServicePortsAndTaskPortsArePairedByIndex(t *testing.T) {
 			 "tasks":[{"id":"t","host":"agent","ports":[],"ipAddresses":[{"ipAddress":"9.0.0.2"},{"ipAddress":"fd00::2"},{"ipAddress":"9.1.0.2"},{"ipAddress":"fd01::2"}],` + running + `}]`,
 			"10000=9.1.0.2:80",
 		},
+		"networks of one family each": {
+			`"networks":[{"mode":"container","name":"x"},{"mode":"container","name":"y"}],
+			 "container":{"portMappings":[{"containerPort":80,"servicePort":10000,"networkNames":["y"]}]},
+			 "tasks":[{"id":"t","host":"agent","ports":[],"ipAddresses":[{"ipAddress":"9.0.0.2"},{"ipAddress":"fd01::2"}],` + running + `}]`,
+			"10000=[fd01::2]:80",
+		},
+		"a task that has not joined the network is left out": {
+			`"networks":[{"mode":"container","name":"x"},{"mode":"container","name":"y"}],
+			 "container":{"portMappings":[{"containerPort":80,"servicePort":10000,"networkNames":["y"]}]},
+			 "tasks":[{"id":"t","host":"agent","ports":[],"ipAddresses":[{"ipAddress":"9.0.0.2"}],` + running + `}]`,
+			"10000=",
+		},
 		"a task without address is left out": {
 			`"networks":[{"mode":"container"}],"container":{"portMappings":[{"containerPort":80,"servicePort":10000}]},
 			 "tasks":[{"id":"t","host":"agent","ports":[],"ipAddresses":[],` + running + `}]`,

@@ -1,9 +1,7 @@
 package marathon
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -157,6 +155,19 @@ func TestAnOlderVersionIsDoubtedForAWhile(t *testing.T) {
 	}
 }
 
+func TestAnAppThatIsGoneDoesNotComeBackFromAReadSentBefore(t *testing.T) {
+	p := scene(Task{ID: "t", State: TaskRunning})
+	before := p.tick()
+	p.drop("/a", p.tick(), t0)
+	again := App{ID: "/a", Version: "1"}
+	if p.fresh(&again, before, t0) || !p.fresh(&again, p.tick(), t0) {
+		t.Error("an older read is believed, or a newer one is not")
+	}
+	if p.forget(p.tick(), t0.Add(finalFor+1)); len(p.gone) != 0 {
+		t.Error("what is gone is remembered for ever")
+	}
+}
+
 func TestThePictureCountsItsTasks(t *testing.T) {
 	p := scene(Task{ID: "t", State: TaskRunning})
 	h, _ := p.draft(App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t"}, {ID: "u"}}}, p.tick(), t0)
@@ -164,7 +175,7 @@ func TestThePictureCountsItsTasks(t *testing.T) {
 	if p.tasks != 2 {
 		t.Errorf("%d tasks", p.tasks)
 	}
-	if p.drop("/a"); p.tasks != 0 || len(p.verdicts) != 0 {
+	if p.drop("/a", p.tick(), t0); p.tasks != 0 || len(p.verdicts) != 0 {
 		t.Errorf("%d tasks, verdicts %v", p.tasks, p.verdicts)
 	}
 }
@@ -191,65 +202,4 @@ func idleClient(t *testing.T) *Client {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
-
-func TestANameIsLookedUpAgainAndKeepsItsLastGoodAddress(t *testing.T) {
-	n := newNames()
-	n.use("/a", []string{"x"}, t0)
-	n.use("/b", []string{"x"}, t0)
-	if got := n.take(t0); !slices.Equal(got, []string{"x"}) || n.take(t0) != nil {
-		t.Fatalf("to look up: %v", got)
-	}
-	apps := n.land("x", []netip.Addr{addr("fd00::1"), addr("10.0.0.2"), addr("10.0.0.1")}, nil, t0)
-	if slices.Sort(apps); !slices.Equal(apps, []string{"/a", "/b"}) || n.addrs("/a")["x"] != addr("10.0.0.1") {
-		t.Errorf("apps %v, addresses %v", apps, n.addrs("/a"))
-	}
-	again := n.next()
-	if d := again.Sub(t0); d < namesFresh/2 || d > namesFresh {
-		t.Errorf("looked up again after %v", d)
-	}
-	n.take(again)
-	if apps := n.land("x", []netip.Addr{addr("10.0.0.2"), addr("10.0.0.1")}, nil, again); apps != nil {
-		t.Errorf("another order is a change: %v", apps)
-	}
-	failures, now := 0, n.next()
-	for range 12 {
-		n.take(now)
-		failures++
-		if n.land("x", nil, errors.New("no such host"), now) != nil || n.addrs("/a")["x"] != addr("10.0.0.1") {
-			t.Fatal("a failure loses the address")
-		}
-		if pause := n.next().Sub(now); pause < 100*time.Millisecond || pause > longestRetry {
-			t.Errorf("pause %v after %d failures", pause, failures)
-		}
-		now = n.next()
-	}
-	n.take(now)
-	if apps := n.land("x", []netip.Addr{addr("10.0.0.9")}, nil, now); len(apps) != 2 || n.addrs("/b")["x"] != addr("10.0.0.9") {
-		t.Errorf("a new address: %v", apps)
-	}
-	n.use("/a", nil, now)
-	n.use("/b", []string{"y"}, now)
-	if len(n.hosts) != 1 || len(n.users) != 1 {
-		t.Errorf("unused names are kept: %v %v", n.hosts, n.users)
-	}
-}
-
-func TestNoMoreThanSixteenLookupsAtATime(t *testing.T) {
-	n := newNames()
-	var hosts []string
-	for i := range 40 {
-		hosts = append(hosts, fmt.Sprint("h", i))
-	}
-	n.use("/a", hosts, t0)
-	first := n.take(t0)
-	if len(first) != mostLookups || n.take(t0) != nil || !n.next().IsZero() {
-		t.Errorf("%d look-ups, next %v", len(first), n.next())
-	}
-	n.use("/a", nil, t0)
-	if n.land(first[0], []netip.Addr{addr("10.0.0.1")}, nil, t0) != nil || len(n.hosts) != mostLookups-1 {
-		t.Errorf("%d names are kept for nobody", len(n.hosts))
-	}
 }

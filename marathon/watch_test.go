@@ -29,6 +29,7 @@ type stage struct {
 	url     string
 	events  chan string // to be sent on the stream
 	frames  []string    // of the recording, still to be played
+	reads   atomic.Int64
 	watcher *marathon.Watcher
 	logs    *observer.ObservedLogs
 	stop    func()
@@ -113,6 +114,7 @@ func (s *stage) answer(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	gate := s.gate
 	s.mu.Unlock()
+	s.reads.Add(1)
 	select {
 	case <-gate:
 	case <-r.Context().Done():
@@ -421,6 +423,69 @@ func TestACrashedTaskLeavesAndItsNextIncarnationComes(t *testing.T) {
 	release()
 	s.playOut()
 	s.want("31100 ready, 31444 ready")
+}
+
+// sample is an event about /shop/web as a frame.
+func sample(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "events", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "data: " + strings.ReplaceAll(string(data), "\n", "") + "\r\n\r\n"
+}
+
+func TestWhatMayHaveChangedIsRead(t *testing.T) {
+	for _, name := range []string{
+		"status_update_event.running-bridge", "health_status_changed_event.alive", "instance_health_changed_event.healthy",
+		"instance_health_changed_event.unknown", "instance_changed_event.running", "instance_changed_event.killed", "app_terminated_event",
+		"api_post_event", "deployment_info", "deployment_step_success", "deployment_step_failure", "deployment_success", "deployment_failed",
+		"group_change_success", "scheduler_registered_event", "scheduler_reregistered_event", "unknown_instance_terminated_event",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, twoOld())
+			s.events <- attached
+			s.run(external(), nil)
+			s.want("31100 ready, 31200 ready")
+			s.have(shopWeb(newVersion, running(old0, 1, 31100)))
+			s.events <- sample(t, name)
+			s.want("31100 ready")
+		})
+	}
+}
+
+func TestWhatNeedsNoReadIsNotRead(t *testing.T) {
+	s := newStage(t, twoOld())
+	s.events <- attached
+	s.run(external(), nil)
+	s.want("31100 ready, 31200 ready")
+	reads := s.reads.Load()
+	for _, name := range []string{
+		"status_update_event.staging", "status_update_event.starting", "instance_changed_event.scheduled", "instance_changed_event.provisioned",
+		"event_stream_detached", "framework_message_event", "scheduler_disconnected_event",
+	} {
+		s.events <- sample(t, name)
+	}
+	s.untilStatus("all events", func(st marathon.Status) bool { return st.Events == 8 })
+	s.resync()
+	if n := s.reads.Load() - reads; n > 2 {
+		t.Errorf("%d reads besides those asked for", n-2)
+	}
+}
+
+func TestAKillForBadHealthDrainsByTheEventAlone(t *testing.T) {
+	for name, instance := range map[string]string{"unhealthy_instance_kill_event": new0, "instance_changed_event.killing": old0} {
+		s := newStage(t, shopWeb(newVersion, running(instance, 3, 31310), running(old1, 2, 31200)))
+		s.events <- attached
+		s.run(external(), nil)
+		s.want("31200 ready, 31310 ready")
+		release := s.hold()
+		s.events <- sample(t, name)
+		s.want("31200 ready, 31310 draining")
+		release()
+		s.stop()
+	}
 }
 
 func TestAMalformedEventLeadsToAFullRead(t *testing.T) {

@@ -1,0 +1,110 @@
+package marathon
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"marathon-lb/internal/route"
+)
+
+// candidate is a service that is served unless another has its name or port.
+type candidate struct {
+	place
+	spec      route.BackendSpec
+	bind      netip.AddrPort
+	opens     bool // it asks for a listener
+	portLabel string
+	verdict   route.Verdict // if nothing is in its way
+
+	link linkage
+}
+
+// place orders services: the first that asks for something gets it.
+type place struct {
+	app   string
+	index int
+}
+
+func (p place) String() string { return fmt.Sprintf("port %d of %s", p.index, p.app) }
+
+// stickyCookie is the name of the persistence cookie (marathon-lb.md 5.8).
+const stickyCookie = "mesosphere_server_id"
+
+// candidate is the service as it is to be served.
+func (s *service) candidate(f Facts, obeyHealth bool) *candidate {
+	h := s.app.healthCheck(s.index)
+	s.settleMode(h)
+	endpoints, census := s.app.endpoints(f, s.index, obeyHealth)
+	c := &candidate{
+		place: place{s.app.ID, s.index},
+		spec: route.BackendSpec{
+			Name: backendName(s.app.ID, s.port), App: s.app.ID, PortIndex: s.index, Port: s.port, Mode: s.mode, Balance: s.balance,
+			Check: h.check(), Rules: s.rules(), Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
+		},
+		bind:      netip.AddrPortFrom(s.bind, uint16(s.port)),
+		opens:     !s.bindBad && (s.closedBy == "" || s.mode == route.HTTP),
+		portLabel: portLabel(s.index, "PORT"),
+	}
+	if s.sticky && s.mode == route.HTTP {
+		c.spec.Sticky = stickyCookie
+	}
+	c.verdict = route.Verdict{App: s.app.ID, PortIndex: s.index, Port: s.port, Backend: c.spec.Name, Why: route.Exposed, Detail: census.String()}
+	switch {
+	case s.closedBy != "":
+		c.verdict.Why, c.verdict.Detail = route.FailsClosed, s.closedBy
+	case s.bindBad:
+		c.verdict.Why, c.verdict.Detail = route.FailsClosed, portLabel(s.index, "BIND_ADDR")+": the service port is not opened"
+	case census.usable == 0:
+		c.verdict.Why = route.Empty
+	}
+	return c
+}
+
+// settleMode infers the mode if no label says it (marathon-lb.md 3.8), and tells of labels that do not go with it.
+func (s *service) settleMode(h *HealthCheck) {
+	if s.mode == "" {
+		s.mode = route.TCP
+		if h.impliesHTTP() || s.vhosted {
+			s.mode = route.HTTP
+		}
+	}
+	if s.mode == route.TCP && s.vhosted {
+		s.complainOf("VHOST", "a service in mode tcp has no hosts; its port is served, the host leads nowhere",
+			"set "+portLabel(s.index, "MODE")+" to http, or remove one of the two")
+		s.hosts = nil
+	} else if s.paths != nil && !s.vhosted {
+		s.complainOf("PATH", "it restricts a host, and there is none; it has no effect", "set "+portLabel(s.index, "VHOST"))
+	}
+	if s.mode == route.TCP && s.sticky {
+		s.complainOf("STICKY", "a service in mode tcp has no cookies; it has no effect", "set "+portLabel(s.index, "MODE")+" to http")
+	}
+}
+
+// rules are one for each pair of host and path.
+func (s *service) rules() []route.Rule {
+	var rules []route.Rule
+	weight := s.weight
+	paths := s.paths
+	if paths == nil {
+		paths = []string{""}
+	} else if weight == 0 {
+		weight = 1
+	}
+	for _, host := range s.hosts {
+		for _, path := range paths {
+			rules = append(rules, route.Rule{Host: host, Path: path, IgnoreCase: s.noCase, Weight: weight})
+		}
+	}
+	return rules
+}
+
+// backendName is the name of a service's backend and frontend (marathon-lb.md 3.10).
+func backendName(app string, port int) string {
+	name := app
+	if name != "" {
+		name = name[1:]
+	}
+	return strings.ReplaceAll(name, "/", "_") + "_" + strconv.Itoa(port)
+}

@@ -1,0 +1,190 @@
+package marathon
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// land hands a result over to the loop.
+func (w *Watcher) land(ctx context.Context, apply func(now time.Time)) {
+	select {
+	case w.landed <- apply:
+	case <-ctx.Done():
+	}
+}
+
+func (w *Watcher) readApp(ctx context.Context, id string, number uint64) {
+	app, _, err := w.client.App(ctx, id)
+	w.land(ctx, func(now time.Time) { w.haveApp(id, number, app, err, now) })
+}
+
+func (w *Watcher) readAll(ctx context.Context, number uint64) {
+	list, err := w.client.Apps(ctx)
+	w.land(ctx, func(now time.Time) { w.haveAll(number, list, err, now) })
+}
+
+func (w *Watcher) resolve(ctx context.Context, host string) {
+	limited, cancel := context.WithTimeout(ctx, lookupTimeout)
+	found, err := w.lookup(limited, host)
+	cancel()
+	if err == nil && len(found) == 0 {
+		err = errNoAddress
+	}
+	w.land(ctx, func(now time.Time) { w.haveName(host, found, err, now) })
+}
+
+// haveName applies what was found of an agent's name.
+func (w *Watcher) haveName(host string, found []netip.Addr, err error, now time.Time) {
+	failed := w.names.hosts[host].tries
+	for _, id := range w.names.land(host, found, err, now) {
+		next := *w.picture.apps[id]
+		next.facts.Addrs = w.names.addrs(id)
+		w.picture.apps[id] = &next
+		w.changed[id] = true
+	}
+	switch {
+	case err != nil && failed == 0:
+		w.log.Warn("an agent's name does not resolve; its last known address stays in use, if there is one",
+			zap.String("host", host), zap.Error(err))
+	case err == nil && failed > 0:
+		w.log.Info("an agent's name resolves again", zap.String("host", host), zap.Int("failures", failed))
+	}
+}
+
+// haveApp applies the read of one app.
+func (w *Watcher) haveApp(id string, number uint64, app App, err error, now time.Time) {
+	gone := errors.Is(err, ErrAppGone)
+	w.agenda.finish(id, err == nil || gone, now)
+	if err == nil || gone {
+		w.grumble.well(w.log, "reading an app")
+	}
+	switch {
+	case gone:
+		if h := w.picture.apps[id]; h == nil || h.read < number {
+			w.drop(id, number, now)
+		}
+	case err != nil:
+		w.grumble.say(w.log, now, "reading an app", err, zap.String("app", id))
+	case !w.picture.fresh(&app, number, now):
+		w.agenda.wantLater(id, now.Add(versionDoubt))
+	default:
+		h, again := w.picture.draft(app, number, now)
+		w.put(h, again, now)
+	}
+}
+
+// put makes an app part of the picture, and drop takes one out.
+func (w *Watcher) put(h *held, again, now time.Time) {
+	id := h.app.ID
+	w.names.use(id, h.app.hostNames(), now)
+	h.facts.Addrs = w.names.addrs(id)
+	w.picture.put(h)
+	w.changed[id] = true
+	w.agenda.wantLater(id, again)
+}
+
+func (w *Watcher) drop(id string, read uint64, now time.Time) {
+	w.names.use(id, nil, now)
+	w.picture.drop(id, read, now)
+	w.changed[id] = true
+}
+
+// haveAll applies the read of all apps, unless it is a collapse.
+func (w *Watcher) haveAll(number uint64, list List, err error, now time.Time) {
+	w.full.number = 0
+	w.mu.Lock()
+	w.status.ReadErr = err
+	w.mu.Unlock()
+	if err != nil {
+		w.full.tries++
+		w.full.due = now.Add(jitter(retryAfter(w.full.tries)))
+		w.grumble.say(w.log, now, "reading all apps", err)
+		return
+	}
+	w.full.tries = 0
+	w.grumble.well(w.log, "reading all apps")
+	drafts, agains := w.drafts(number, list, now)
+	if w.synced {
+		l := w.weigh(drafts, list, number)
+		was := w.guard.status.Active
+		if !w.guard.admit(l, now) {
+			w.full.due = w.guard.again(now)
+			w.log.Error("a sudden collapse of Marathon's apps is held back; they are read again",
+				zap.Stringer("would_go", l), zap.String("endpoint", list.Endpoint), zap.Time("since", w.guard.status.Since))
+			return
+		}
+		if was {
+			w.log.Warn("the collapse held back is over", zap.Bool("believed", l.collapse()), zap.Stringer("goes", l))
+		}
+	}
+	w.replace(number, list, drafts, agains, now)
+}
+
+// drafts are the list's apps as they would stand in the picture, without those it knows better.
+func (w *Watcher) drafts(number uint64, list List, now time.Time) (map[string]*held, map[string]time.Time) {
+	drafts := make(map[string]*held, len(list.Apps))
+	agains := map[string]time.Time{}
+	for _, app := range list.Apps {
+		if !w.picture.fresh(&app, number, now) {
+			if h := w.picture.apps[app.ID]; h != nil {
+				drafts[app.ID] = h
+			}
+			continue
+		}
+		drafts[app.ID], agains[app.ID] = w.picture.draft(app, number, now)
+	}
+	return drafts, agains
+}
+
+// keeps says that an app which a list lacks stays all the same: it was read later, or the list has it and it could not be read.
+func (w *Watcher) keeps(id string, list List, number uint64) bool {
+	return w.picture.apps[id].read > number || slices.ContainsFunc(list.Bad, func(b AppError) bool { return b.ID == id })
+}
+
+func (w *Watcher) replace(number uint64, list List, drafts map[string]*held, agains map[string]time.Time, now time.Time) {
+	for _, bad := range list.Bad {
+		w.log.Warn("an app of Marathon's cannot be read and stays as it was", zap.String("app", bad.ID), zap.Error(bad.Err))
+	}
+	for id := range w.picture.apps {
+		if drafts[id] == nil && !w.keeps(id, list, number) {
+			w.drop(id, number, now)
+		}
+	}
+	for id, h := range drafts {
+		if w.picture.apps[id] != h {
+			w.put(h, agains[id], now)
+		} else if h.older != (time.Time{}) {
+			w.agenda.wantLater(id, now.Add(versionDoubt))
+		}
+	}
+	w.settle(number, list, now)
+}
+
+// settle notes that a full read was applied and says when the next one is due.
+func (w *Watcher) settle(number uint64, list List, now time.Time) {
+	w.synced = true
+	w.agenda.covered(number)
+	w.picture.forget(number, now)
+	for id, event := range w.spoken {
+		if event < number {
+			delete(w.spoken, id)
+		}
+	}
+	for id, since := range w.deploys {
+		if now.Sub(since) > finalFor {
+			delete(w.deploys, id)
+		}
+	}
+	w.full.due = now.Add(w.interval())
+	if w.full.wish > number {
+		w.full.due = later(now, w.full.sent.Add(fullReadGap))
+	}
+	w.mu.Lock()
+	w.status.LastRead, w.status.Source, w.status.BadApps = list.Sent, list.Source, list.Bad
+	w.mu.Unlock()
+}
