@@ -157,6 +157,19 @@ func (b *builder) adopt(k, old *Backend) {
 		}
 	}
 	k.sortTiers()
+	k.noteUp(b.now)
+}
+
+// noteUp tells the counters who can take requests. A name's counters may be shared by one that leaves and its successor, who has
+// the last word.
+func (k *Backend) noteUp(now time.Time) {
+	for _, s := range k.Leaving {
+		s.Stats.SetUp(false, now)
+	}
+	for _, s := range k.Servers {
+		s.Stats.SetUp(s.Usable(), now)
+	}
+	k.Stats.SetUp(k.Usable() > 0, now)
 }
 
 // newServer makes a live server with the counters of its name: those of a server of that name that still leaves, or retired ones.

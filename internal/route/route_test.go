@@ -325,3 +325,30 @@ func TestNormalHost(t *testing.T) {
 		}
 	}
 }
+
+func TestDowntimeAddsUpOverBuilds(t *testing.T) {
+	at := func(s int) time.Time { return t0.Add(time.Duration(s) * time.Second) }
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
+	backend := table.Backend("a_1")
+	first := backend.Servers[0].Stats
+	check := func(s *route.Stats, now, down, changed int) {
+		t.Helper()
+		if got := s.Downtime(at(now)); got != time.Duration(down)*time.Second || !s.Changed().Equal(at(changed)) {
+			t.Errorf("at %d s: down for %v, changed at %v; want %d s and %v", now, got, s.Changed(), down, at(changed))
+		}
+	}
+	check(backend.Stats, 5, 0, 0)
+	change := set(service("/a", 1, 0))
+	change.Now = at(10)
+	table, _ = build(t, table, change)
+	check(backend.Stats, 13, 3, 10)
+	change = set(service("/a", 1, 1))
+	change.Now = at(14)
+	table, _ = build(t, table, change)
+	check(backend.Stats, 30, 4, 14)
+	check(first, 30, 4, 14)
+	table.Backend("a_1").Servers[0].SetHealth(route.Down, at(40))
+	check(first, 41, 5, 40)
+	table.Backend("a_1").Servers[0].SetHealth(route.Up, at(42))
+	check(first, 50, 6, 42)
+}

@@ -91,6 +91,7 @@ func (s *Server) InFlight() int64 { return s.inflight.Load() }
 func (s *Server) SetHealth(h Health, now time.Time) {
 	if Health(s.health.Swap(uint32(h))) != h {
 		s.changed.Store(now.UnixNano())
+		s.Stats.SetUp(s.Usable(), now)
 	}
 }
 

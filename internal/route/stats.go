@@ -1,6 +1,7 @@
 package route
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -69,6 +70,15 @@ type Stats struct {
 
 	last  atomic.Int64 // Unix nanoseconds of the last request
 	since atomic.Int64 // Unix nanoseconds when the name first appeared
+	up    uptime
+}
+
+// uptime is since when a server or backend can take requests, or cannot, and how long it could not before.
+type uptime struct {
+	mu      sync.Mutex
+	down    bool
+	changed time.Time
+	lost    time.Duration
 }
 
 // StatsKeep is how long the counters of a name that is gone wait for its return.
@@ -78,6 +88,7 @@ const StatsKeep = 10 * time.Minute
 func NewStats(writers, iid int, now time.Time) *Stats {
 	s := &Stats{sheet: meter.NewSheet(writers, int(NumCounts)), IID: iid}
 	s.since.Store(now.UnixNano())
+	s.up.changed = now
 	return s
 }
 
@@ -100,3 +111,35 @@ func (s *Stats) Last() time.Time {
 
 // Since is when the name first appeared.
 func (s *Stats) Since() time.Time { return time.Unix(0, s.since.Load()) }
+
+// SetUp notes at now whether the server or backend can take requests. Build does so, and SetHealth for a server; whoever calls
+// SetHealth does it for the backend.
+func (s *Stats) SetUp(up bool, now time.Time) {
+	u := &s.up
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if up != u.down {
+		return
+	}
+	if u.down {
+		u.lost += max(now.Sub(u.changed), 0)
+	}
+	u.down, u.changed = !up, now
+}
+
+// Changed is when SetUp last changed something, or else when the name first appeared.
+func (s *Stats) Changed() time.Time {
+	s.up.mu.Lock()
+	defer s.up.mu.Unlock()
+	return s.up.changed
+}
+
+// Downtime is for how long until now the server or backend could not take requests (downtime).
+func (s *Stats) Downtime(now time.Time) time.Duration {
+	s.up.mu.Lock()
+	defer s.up.mu.Unlock()
+	if s.up.down {
+		return s.up.lost + max(now.Sub(s.up.changed), 0)
+	}
+	return s.up.lost
+}
