@@ -54,12 +54,8 @@ const (
 func num(n int64) cell  { return cell{form: number, n: n} }
 func str(s string) cell { return cell{form: text, s: s} }
 func zero(*row) cell    { return num(0) }
-func secs(d time.Duration) cell {
-	if d < 0 {
-		return cell{}
-	}
-	return num(int64(d / time.Second))
-}
+
+func secs(d time.Duration) cell { return num(int64(max(d, 0) / time.Second)) }
 
 func counter(c route.Count) func(*row) cell {
 	return func(r *row) cell { return num(int64(r.counts[c])) }
@@ -96,7 +92,7 @@ var columns = [...]column{
 	{"chkfail", "S", asTotal, ifChecked(counter(route.CheckFails))},
 	{"chkdown", "BS", asTotal, ifChecked(counter(route.CheckDowns))},
 	{"lastchg", "BS", asAge, func(r *row) cell { return secs(r.lastchg) }},
-	{"downtime", "", asSeconds, nil},
+	{"downtime", "BS", asSeconds, ifChecked(downtime)},
 	{"qlimit", "S", asLimit, never},
 	{"pid", "FBS", asKey, func(*row) cell { return num(1) }}, // the process number, not the operating system's
 	{"iid", "FBS", asKey, of(func(r *row) int64 { return int64(r.iid) })},
@@ -177,8 +173,8 @@ var columns = [...]column{
 	{"agg_check_status", "B", asLevel, zero},
 }
 
-// columnAt finds a column by its name. It panics if there is none: names are constants of this package.
-func columnAt(name string) *column {
+// col finds a column by its name. It panics if there is none: names are constants of this package.
+func col(name string) *column {
 	for i := range columns {
 		if columns[i].name == name {
 			return &columns[i]
@@ -210,90 +206,4 @@ func (c *column) cell(r *row) cell {
 		return cell{}
 	}
 	return c.value(r)
-}
-
-// never is for columns that a reader expects but that have no value here: /metrics says NaN.
-func never(*row) cell { return cell{} }
-
-func sessionLimit(r *row) cell {
-	if r.kind == server {
-		return cell{}
-	}
-	return num(r.slim)
-}
-
-// weight is 1 for a server, as all of Marathon-LB's are, and for a backend the sum over those in use.
-func weight(r *row) int64 {
-	if r.kind == server {
-		return 1
-	}
-	return int64(r.inUse)
-}
-
-func active(r *row) int64 {
-	if r.kind == server && !r.backup {
-		return 1
-	}
-	return int64(r.active)
-}
-
-// backups are last resorts: what HAProxy calls backup servers.
-func backups(r *row) int64 {
-	if r.kind == server && r.backup {
-		return 1
-	}
-	return int64(r.backups)
-}
-
-func ifChecked(f func(*row) cell) func(*row) cell {
-	return func(r *row) cell {
-		if r.kind == server && !r.checked {
-			return cell{}
-		}
-		return f(r)
-	}
-}
-
-func lastSession(r *row) cell {
-	if r.lastsess < 0 {
-		return num(-1)
-	}
-	return secs(r.lastsess)
-}
-
-// checkStatus: a probe of our own that was not answered yet. What Marathon says of a task has no code of HAProxy's.
-func checkStatus(r *row) cell {
-	if r.waiting && !r.draining {
-		return str("INI")
-	}
-	return cell{}
-}
-
-func checkDesc(r *row) cell {
-	switch {
-	case r.draining || !r.checked:
-		return cell{}
-	case r.waiting:
-		return str("Initializing")
-	case r.status == "UP":
-		return str("Vouched for by Marathon")
-	}
-	return cell{}
-}
-
-func ofCheck(f func(*row, *route.Check) int) func(*row) cell {
-	return func(r *row) cell {
-		if r.draining || !r.checked || r.backend.Check == nil {
-			return cell{}
-		}
-		return num(int64(f(r, r.backend.Check)))
-	}
-}
-
-// checkHealth is HAProxy's counter from 0 (down) to rise+fall-1 (up without a failed probe).
-func checkHealth(r *row, c *route.Check) int {
-	if r.status == "UP" {
-		return c.Rise + c.Fall - 1
-	}
-	return 0
 }

@@ -37,7 +37,8 @@ func unmatched(w http.ResponseWriter, _ *http.Request) {
 	sendPage(w, http.StatusServiceUnavailable, page503)
 }
 
-// healthCheck is HAProxy's monitor-uri. Here it tells the truth about serving: 503 until there is a table, and when the process leaves.
+// healthCheck is HAProxy's monitor-uri. Here it tells the truth about serving: 503 until there is a table, and when the process
+// leaves.
 func (s *Server) healthCheck(w http.ResponseWriter, _ *http.Request) {
 	if !s.src.Ready() {
 		sendPage(w, http.StatusServiceUnavailable, page503)

@@ -157,7 +157,6 @@ func TestCSVOrderIsHAProxys(t *testing.T) {
 var notKept = []string{
 	"srv_icur", "idle_conn_cur", "safe_conn_cur", // pools are not in the core
 	"check_status", "check_code", "check_duration", "last_chk", "check_desc", // results of our own probes
-	"downtime", // and below, lastchg of backends
 }
 
 func TestCSVFillsTheCellsThatHAProxyFills(t *testing.T) {
@@ -173,7 +172,7 @@ func TestCSVFillsTheCellsThatHAProxyFills(t *testing.T) {
 	}
 	filled := func(r map[string]string) (names []string) {
 		for n, v := range r {
-			if v != "" && !slices.Contains(notKept, n) && !(n == "lastchg" && r["type"] == "1") {
+			if v != "" && !slices.Contains(notKept, n) {
 				names = append(names, n)
 			}
 		}

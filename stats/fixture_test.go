@@ -70,6 +70,7 @@ func every(now time.Time) *route.Table {
 		for i, h := range healths {
 			table.Backend(backend).Servers[i].SetHealth(h, now)
 		}
+		table.Backend(backend).Stats.SetUp(table.Backend(backend).Usable() > 0, now)
 	}
 	return table
 }

@@ -116,8 +116,8 @@ var banners = map[string]banner{
 // The links of the page, and what it says of its own condition.
 
 func (p *page) Clean() string { q := p.Query; q.code = ""; return q.target() }
-func (p *page) CSV() string   { q := p.Query; q.format = asCSV; return q.target() }
-func (p *page) JSON() string  { q := p.Query; q.format = asJSON; return q.target() }
+func (p *page) CSV() string   { q := p.Query; q.format = formatCSV; return q.target() }
+func (p *page) JSON() string  { q := p.Query; q.format = formatJSON; return q.target() }
 func (p *page) Scope() string { return p.Query.scope }
 func (p *page) Hides() bool   { return p.Query.hideDown }
 

@@ -53,7 +53,7 @@ func (l *linger) extend(v *view) {
 		v.add(row{
 			kind: server, pxname: key.pxname, svname: key.svname, mode: e.backend.Mode, iid: e.iid, sid: e.server.ID,
 			status: "MAINT", class: "maintain", draining: true, backend: e.backend, server: e.server,
-			lastchg: v.now.Sub(e.server.Changed()), meters: v.read(e.server.Stats),
+			lastchg: v.now.Sub(e.server.Changed()), downtime: e.server.Stats.Downtime(v.now), meters: v.read(e.server.Stats),
 		})
 	}
 }

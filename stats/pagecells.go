@@ -3,7 +3,6 @@ package stats
 import (
 	"fmt"
 	"html/template"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -19,17 +18,6 @@ type group struct {
 	Name string
 	Span int
 }
-
-// pageCell is one cell.
-type pageCell struct {
-	text  template.HTML
-	class string
-	tip   []tip
-	span  int // columns it covers, 0 for 1
-}
-
-// esc makes foreign text fit for the page. Everything that is not a constant or a number goes through it.
-func esc(s string) template.HTML { return template.HTML(template.HTMLEscapeString(s)) }
 
 // pageColumns are HAProxy's, with its abbreviations, in its order.
 var pageColumns = []pageColumn{
@@ -77,70 +65,9 @@ var pageGroups = func() []group {
 	return all
 }()
 
-// HTML is the row as the page shows it. It is put together by hand: for thousands of servers html/template takes twenty times
-// as long and as much memory.
-func (r *row) HTML() template.HTML {
-	var b strings.Builder
-	name := esc(r.svname)
-	switch r.kind {
-	case frontend:
-		name = "Frontend"
-	case backend:
-		name = "Backend"
-	}
-	anchor := esc(r.pxname) + "/" + name
-	fmt.Fprintf(&b, `<tr class="%s"><td class="ac" id="%s">`, r.class, anchor)
-	tip := nameTip(r)
-	if tip != nil {
-		name = "<u>" + name + "</u>"
-	}
-	fmt.Fprintf(&b, `<a class="lfsb" href="#%s">%s</a>`, anchor, name)
-	writeTip(&b, tip)
-	b.WriteString("</td>")
-	for i := 0; i < len(pageColumns); {
-		c := pageColumns[i].cell(r)
-		c.write(&b)
-		i += max(c.span, 1)
-	}
-	b.WriteString("</tr>")
-	return template.HTML(b.String())
-}
-
-func (c *pageCell) write(b *strings.Builder) {
-	b.WriteString("<td")
-	if c.class != "" {
-		b.WriteString(` class="` + c.class + `"`)
-	}
-	if c.span > 1 {
-		b.WriteString(` colspan="` + strconv.Itoa(c.span) + `"`)
-	}
-	b.WriteByte('>')
-	if c.tip == nil {
-		b.WriteString(string(c.text))
-	} else {
-		b.WriteString("<u>" + string(c.text) + "</u>")
-		writeTip(b, c.tip)
-	}
-	b.WriteString("</td>")
-}
-
-// grouped is a number whose digits are set apart in threes by letter spacing, so that copying gives plain digits.
-func grouped(n int64) template.HTML {
-	digits := strconv.FormatInt(n, 10)
-	var b strings.Builder
-	for i := range len(digits) {
-		if left := len(digits) - i - 1; left > 0 && left%3 == 0 && digits[i] != '-' {
-			b.WriteString(`<i class="g">` + digits[i:i+1] + `</i>`)
-		} else {
-			b.WriteByte(digits[i])
-		}
-	}
-	return template.HTML(b.String())
-}
-
 // plainCell shows a column of the CSV, blank where it is empty.
 func plainCell(name string) func(*row) pageCell {
-	c := columnAt(name)
+	c := col(name)
 	return func(r *row) pageCell {
 		if v := c.cell(r); v.form == number {
 			return pageCell{text: grouped(v.n)}
@@ -151,7 +78,7 @@ func plainCell(name string) func(*row) pageCell {
 
 // limitCell shows a limit: "-" where there could be one.
 func limitCell(name string) func(*row) pageCell {
-	c := columnAt(name)
+	c := col(name)
 	return func(r *row) pageCell {
 		if !c.rows.have(r) {
 			return pageCell{}
@@ -195,7 +122,7 @@ func lastCell(r *row) pageCell {
 }
 
 func ageCell(name string) func(*row) pageCell {
-	c := columnAt(name)
+	c := col(name)
 	return func(r *row) pageCell {
 		if v := c.cell(r); v.form == number {
 			return pageCell{text: age(time.Duration(v.n) * time.Second)}
@@ -213,12 +140,10 @@ func statusCell(r *row) pageCell {
 	case r.kind == backend && strings.HasPrefix(r.status, "DOWN"):
 		c.class = "ac dead"
 	}
-	words := []string{}
-	if r.lastchg >= 0 {
-		words = append(words, ago(r.lastchg))
-	}
-	words = append(words, r.status)
+	words := []string{ago(r.lastchg), r.status}
 	switch {
+	case r.kind == frontend:
+		words = words[1:]
 	case r.draining:
 		words = append(words, "(draining)")
 	case r.backup:
@@ -249,7 +174,7 @@ func weightCell(r *row) pageCell {
 
 // roleCell is Y or - for a server, a number for a backend.
 func roleCell(name string) func(*row) pageCell {
-	c := columnAt(name)
+	c := col(name)
 	return func(r *row) pageCell {
 		n := c.cell(r).n
 		switch {

@@ -91,7 +91,8 @@ func totalTip(r *row) []tip {
 	tips = append(tips, count("Internal errors:", n(route.InternalErrors)))
 	if r.kind != frontend {
 		tips = append(tips, title("Max / Avg over last 1024 requests"),
-			times("- Queue time:", r.qtime), times("- Connect time:", r.ctime), times("- Responses time:", r.rtime), times("- Total time:", r.ttime))
+			times("- Queue time:", r.qtime), times("- Connect time:", r.ctime),
+			times("- Responses time:", r.rtime), times("- Total time:", r.ttime))
 	}
 	return tips
 }

@@ -11,41 +11,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Metric describes one family of /metrics; docs/metrics.md is made from them.
-type Metric struct {
-	Name, Type, Help string
-	Labels           []string
-}
-
-// Metrics are all families of /metrics in their order, but for those of the Go runtime and the process (client_golang's).
-func Metrics() []Metric {
-	var all []Metric
-	word := map[dto.MetricType]string{counted: "counter", gauged: "gauge"}
-	for _, m := range processMetrics {
-		d := Metric{Name: m.name, Type: word[m.typ], Help: m.help}
-		if m.label != "" {
-			d.Labels = []string{m.label}
-		}
-		all = append(all, d)
-	}
-	for k := frontend; k <= server; k++ {
-		for _, f := range families {
-			if !f.about(k) {
-				continue
-			}
-			d := Metric{Name: f.name(k), Type: word[f.typ], Help: f.help, Labels: []string{"proxy"}}
-			if k == server {
-				d.Labels = append(d.Labels, "server")
-			}
-			if f.split != nil {
-				d.Labels = append(d.Labels, f.split.label)
-			}
-			all = append(all, d)
-		}
-	}
-	return all
-}
-
 // processMetric is a metric about the process as a whole: HAProxy's haproxy_process_*, or one of our own.
 type processMetric struct {
 	name  string
@@ -106,13 +71,13 @@ var processMetrics = [...]processMetric{
 	{name: "haproxy_process_pipes_free_total", typ: counted, help: "Pipes kept ready: none are.", value: always(0)},
 	{name: "haproxy_process_current_connection_rate", typ: gauged, help: "New client connections in the last second.",
 		value: ofFrontends(func(r *row) int64 { return r.connRate })},
-	{name: "haproxy_process_limit_connection_rate", typ: gauged, help: "Limit of new connections a second, 0 for none.", value: always(0)},
+	{name: "haproxy_process_limit_connection_rate", typ: gauged, help: "Limit of connection_rate, 0 for none.", value: always(0)},
 	{name: "haproxy_process_current_session_rate", typ: gauged, help: "New client sessions in the last second.",
 		value: ofFrontends(func(r *row) int64 { return r.rate })},
-	{name: "haproxy_process_limit_session_rate", typ: gauged, help: "Limit of new sessions a second, 0 for none.", value: always(0)},
+	{name: "haproxy_process_limit_session_rate", typ: gauged, help: "Limit of session_rate, 0 for none.", value: always(0)},
 	{name: "haproxy_process_limit_ssl_rate", typ: gauged, help: "Limit of TLS sessions a second, 0 for none.", value: always(0)},
-	{name: "haproxy_process_http_comp_bytes_in_total", typ: counted, help: "Bytes before compression: nothing is compressed.", value: always(0)},
-	{name: "haproxy_process_http_comp_bytes_out_total", typ: counted, help: "Bytes after compression: nothing is compressed.", value: always(0)},
+	{name: "haproxy_process_http_comp_bytes_in_total", typ: counted, help: "Compression: there is none.", value: always(0)},
+	{name: "haproxy_process_http_comp_bytes_out_total", typ: counted, help: "Compression: there is none.", value: always(0)},
 	{name: "haproxy_process_limit_http_comp", typ: gauged, help: "Limit of compressed bytes a second, 0 for none.", value: always(0)},
 	{name: "haproxy_process_current_tasks", typ: gauged, help: "Goroutines.", value: goMetric("/sched/goroutines:goroutines")},
 	{name: "haproxy_process_current_run_queue", typ: gauged, help: "Goroutines that wait for a processor.",
@@ -122,11 +87,11 @@ var processMetrics = [...]processMetric{
 	{name: "haproxy_process_jobs", typ: gauged, help: "Open client connections and listeners.",
 		value: ofFrontends(func(r *row) int64 { return r.scur + 1 })},
 	{name: "haproxy_process_unstoppable_jobs", typ: gauged, help: "Jobs that cannot be stopped: none.", value: always(0)},
-	{name: "haproxy_process_listeners", typ: gauged, help: "Ports that are listened on.", value: ofFrontends(func(*row) int64 { return 1 })},
+	{name: "haproxy_process_listeners", typ: gauged, help: "Open ports.", value: ofFrontends(func(*row) int64 { return 1 })},
 	{name: "haproxy_process_active_peers", typ: gauged, help: "Peers: there are none.", value: always(0)},
 	{name: "haproxy_process_connected_peers", typ: gauged, help: "Connected peers: there are none.", value: always(0)},
 	{name: "haproxy_process_busy_polling_enabled", typ: gauged, help: "Busy polling: always off.", value: always(0)},
-	{name: "haproxy_process_spliced_bytes_out_total", typ: counted, help: "Bytes spliced in the kernel through pipes: none.", value: always(0)},
+	{name: "haproxy_process_spliced_bytes_out_total", typ: counted, help: "Bytes spliced through pipes: none.", value: always(0)},
 	{name: "haproxy_process_recv_logs_total", typ: counted, help: "Log messages received from others: none.", value: always(0)},
 	{name: "haproxy_process_build_info", typ: gauged, help: "Always 1, with the version of marathon-lb.",
 		label: "version", each: func(rd *reading, f func(string, float64)) { f(rd.version, 1) }},
@@ -147,7 +112,7 @@ var processMetrics = [...]processMetric{
 		value: ofMarathon(func(m *Marathon) uint64 { return m.Reconnects })},
 	{name: "marathon_read_errors_total", typ: counted, help: "Reads of Marathon that came to nothing, by reason.",
 		label: "reason", each: readErrors},
-	{name: "sse_last_event_age_seconds", typ: gauged, help: "Since the last event of Marathon's stream; NaN before the first.", value: eventAge},
+	{name: "sse_last_event_age_seconds", typ: gauged, help: "Since the last event of the stream; NaN before the first.", value: eventAge},
 	{name: "sse_events_total", typ: counted, help: "Events read from Marathon's stream.",
 		value: ofMarathon(func(m *Marathon) uint64 { return m.Events })},
 	{name: "sse_bad_events_total", typ: counted, help: "Frames of the stream that were no event.",

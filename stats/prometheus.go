@@ -3,9 +3,7 @@ package stats
 import (
 	"bufio"
 	"io"
-	"math"
 	"net/http"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -41,54 +39,6 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	if err := s.writeMetrics(w, &rd, q); err != nil {
 		s.log.Debug("metrics broken off", zap.Error(err))
 	}
-}
-
-// metricsQuery is what a scrape asks for.
-type metricsQuery struct {
-	process, proxies, noMaint bool
-	kinds                     [server + 1]bool // with proxies
-}
-
-// parseMetricsQuery reads HAProxy's query: "scope=" names what to show and may be repeated, an empty one forgets those before it,
-// and without any, everything is shown; "no-maint" leaves out servers in MAINT. ok is false for an unknown scope.
-func parseMetricsQuery(query string) (q metricsQuery, ok bool) {
-	all := metricsQuery{process: true, kinds: [...]bool{true, true, true}}
-	q = all
-	noMaint := false
-	for _, pair := range strings.Split(query, "&") {
-		key, scope, _ := strings.Cut(pair, "=")
-		switch {
-		case key == "no-maint":
-			noMaint = true
-			continue
-		case key != "scope":
-			continue
-		case !q.proxies: // the first scope replaces "everything"
-			q = metricsQuery{proxies: true}
-		}
-		switch scope {
-		case "":
-			if !strings.Contains(pair, "=") {
-				return q, false
-			}
-			q = metricsQuery{proxies: true}
-		case "global":
-			q.process = true
-		case "frontend":
-			q.kinds[frontend] = true
-		case "backend":
-			q.kinds[backend] = true
-		case "server":
-			q.kinds[server] = true
-		case "listener", "sticktable": // none here
-		case "*":
-			q.process, q.kinds = true, all.kinds
-		default:
-			return q, false
-		}
-	}
-	q.noMaint = noMaint
-	return q, true
 }
 
 func (s *Server) writeMetrics(w io.Writer, rd *reading, q metricsQuery) error {
@@ -153,54 +103,3 @@ func (r *row) labels() []*dto.LabelPair {
 }
 
 func label(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: &value} }
-
-// batch is the family being written. Its samples are used again for the next family.
-type batch struct {
-	out     *bufio.Writer
-	family  dto.MetricFamily
-	samples []*sample
-	used    int
-	err     error
-}
-
-type sample struct {
-	metric  dto.Metric
-	counter dto.Counter
-	gauge   dto.Gauge
-	value   float64
-}
-
-func (b *batch) begin(name, help string, typ dto.MetricType) {
-	b.used, b.family.Metric = 0, b.family.Metric[:0]
-	b.family.Name, b.family.Help, b.family.Type = &name, &help, &typ
-}
-
-func (b *batch) add(value float64, labels ...*dto.LabelPair) {
-	if b.used == len(b.samples) {
-		b.samples = append(b.samples, new(sample))
-	}
-	s := b.samples[b.used]
-	b.used++
-	s.value, s.metric.Label, s.metric.Counter, s.metric.Gauge = value, labels, nil, nil
-	if *b.family.Type == dto.MetricType_COUNTER {
-		s.counter.Value, s.metric.Counter = &s.value, &s.counter
-	} else {
-		s.gauge.Value, s.metric.Gauge = &s.value, &s.gauge
-	}
-	b.family.Metric = append(b.family.Metric, &s.metric)
-}
-
-// end writes the family, unless it has no series.
-func (b *batch) end() {
-	if b.err == nil && b.used > 0 {
-		_, b.err = expfmt.MetricFamilyToText(b.out, &b.family)
-	}
-}
-
-// float is a cell's value in /metrics: NaN where HAProxy knows none.
-func (c cell) float() float64 {
-	if c.form != number {
-		return math.NaN()
-	}
-	return float64(c.n)
-}

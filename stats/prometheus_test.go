@@ -66,9 +66,8 @@ var absent = map[string][]string{
 		"haproxy_process_current_ssl_rate", "haproxy_process_max_ssl_rate", "haproxy_process_current_frontend_ssl_key_rate",
 		"haproxy_process_max_frontend_ssl_key_rate", "haproxy_process_frontend_ssl_reuse", "haproxy_process_current_backend_ssl_key_rate",
 		"haproxy_process_max_backend_ssl_key_rate", "haproxy_process_ssl_cache_lookups_total", "haproxy_process_ssl_cache_misses_total"},
-	"there is no zlib":                      {"haproxy_process_current_zlib_memory", "haproxy_process_max_zlib_memory"},
-	"nobody counts these yet":               {"haproxy_process_stopping", "haproxy_process_dropped_logs_total", "haproxy_process_failed_resolutions"},
-	"the core does not record downtime yet": {"haproxy_backend_downtime_seconds_total", "haproxy_server_downtime_seconds_total"},
+	"there is no zlib":        {"haproxy_process_current_zlib_memory", "haproxy_process_max_zlib_memory"},
+	"nobody counts these yet": {"haproxy_process_stopping", "haproxy_process_dropped_logs_total", "haproxy_process_failed_resolutions"},
 	"there are no probes of our own yet": {
 		"haproxy_server_check_status", "haproxy_server_check_code", "haproxy_server_check_duration_seconds", "haproxy_backend_agg_check_status"},
 	"pools are not in the core": {"haproxy_server_idle_connections_current", "haproxy_server_unsafe_idle_connections_current",

@@ -107,11 +107,11 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	var write func(io.Writer) error
 	kind := "text/plain"
 	switch q.format {
-	case asCSV:
+	case formatCSV:
 		write = func(w io.Writer) error { return writeCSV(w, rd.rows) }
-	case asJSON:
+	case formatJSON:
 		kind, write = "application/json", func(w io.Writer) error { return writeJSON(w, rd.rows) }
-	case asHTML:
+	case formatHTML:
 		kind, write = "text/html", func(w io.Writer) error { return writeHTML(w, q, &rd) }
 		w.Header().Set("Content-Security-Policy", pagePolicy)
 	default:

@@ -6,10 +6,10 @@ import "strings"
 type format int
 
 const (
-	asHTML format = iota
-	asCSV
-	asJSON
-	asNothing // a form of HAProxy's that is not made here
+	formatHTML format = iota
+	formatCSV
+	formatJSON
+	formatOther // a form of HAProxy's that is not made here
 )
 
 // query is what a request asks of the statistics report.
@@ -36,13 +36,13 @@ func parseQuery(target string) (q query, ok bool) {
 	has := func(token string) bool { return strings.Contains(rest, token) }
 	switch { // later forms win in HAProxy: csv < typed < json < json-schema
 	case has(";json-schema"):
-		q.format = asNothing
+		q.format = formatOther
 	case has(";json"):
-		q.format = asJSON
+		q.format = formatJSON
 	case has(";typed"):
-		q.format = asNothing
+		q.format = formatOther
 	case has(";csv"):
-		q.format = asCSV
+		q.format = formatCSV
 	}
 	q.hideDown, q.hideMain = has(";up"), has(";no-maint")
 	q.scope = scopeOf(rest)
@@ -84,9 +84,9 @@ func scopeOf(rest string) string {
 func (q query) target() string {
 	t := statsPrefix
 	switch q.format {
-	case asCSV:
+	case formatCSV:
 		t += ";csv"
-	case asJSON:
+	case formatJSON:
 		t += ";json"
 	}
 	if q.hideDown {

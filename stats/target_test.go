@@ -8,18 +8,18 @@ import (
 func TestQueryTokens(t *testing.T) {
 	for target, want := range map[string]query{
 		"/haproxy?stats":                             {},
-		"/haproxy?stats;csv;up;no-maint":             {format: asCSV, hideDown: true, hideMain: true},
-		"/haproxy?stats/;csv;norefresh":              {format: asCSV},
-		"/haproxy?stats;json;csv":                    {format: asJSON},
-		"/haproxy?stats;typed;csv":                   {format: asNothing},
-		"/haproxy?stats;json-schema;json":            {format: asNothing},
+		"/haproxy?stats;csv;up;no-maint":             {format: formatCSV, hideDown: true, hideMain: true},
+		"/haproxy?stats/;csv;norefresh":              {format: formatCSV},
+		"/haproxy?stats;json;csv":                    {format: formatJSON},
+		"/haproxy?stats;typed;csv":                   {format: formatOther},
+		"/haproxy?stats;json-schema;json":            {format: formatOther},
 		"/haproxy?stats;st=DONE;up":                  {code: "DONE", hideDown: true},
 		"/haproxy?stats;st=DO":                       {},
-		"/haproxy?stats?scope=web_1;csv":             {format: asCSV, scope: "web_1"},
+		"/haproxy?stats?scope=web_1;csv":             {format: formatCSV, scope: "web_1"},
 		"/haproxy?stats=&scope=web":                  {scope: "web"}, // the form on the page
 		"/haproxy?stats?scope=a%20b":                 {},
 		"/haproxy?stats?scope=12345678901234567890x": {scope: "12345678901234567890"},
-		"http://host:9090/haproxy?stats;csv":         {format: asCSV},
+		"http://host:9090/haproxy?stats;csv":         {format: formatCSV},
 	} {
 		if got, ok := parseQuery(target); !ok || got != want {
 			t.Errorf("%s: %+v %v, want %+v", target, got, ok, want)
@@ -45,7 +45,7 @@ func FuzzQuery(f *testing.F) {
 			}
 			return
 		}
-		if q.format == asNothing {
+		if q.format == formatOther {
 			return
 		}
 		q.code = ""

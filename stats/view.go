@@ -36,7 +36,7 @@ type row struct {
 	active, backups, servers int              // of a backend: ready ones and last resorts that are up, and all
 	states                   map[string]int64 // of a backend: how many servers have each status, as /metrics words it
 
-	lastchg time.Duration // since the last change of status, negative if unknown
+	lastchg, downtime time.Duration // since the last change of status, and in which no request could be taken
 
 	meters
 }
@@ -92,7 +92,7 @@ func (v *view) add(r row) {
 func (v *view) addFrontend(l *route.ListenerSpec, s *route.Stats) {
 	r := row{
 		kind: frontend, pxname: l.Name, svname: "FRONTEND", mode: l.Mode, iid: s.IID, status: "OPEN", class: "frontend",
-		listener: l, lastchg: -1, meters: v.read(s),
+		listener: l, meters: v.read(s),
 	}
 	r.slim = v.maxconn
 	v.add(r)
@@ -101,7 +101,8 @@ func (v *view) addFrontend(l *route.ListenerSpec, s *route.Stats) {
 func (v *view) addBackend(b *route.Backend) {
 	r := row{
 		kind: backend, pxname: b.Spec.Name, svname: "BACKEND", mode: b.Spec.Mode, iid: b.Stats.IID, status: "DOWN", class: "backend",
-		backend: &b.Spec, inUse: b.Usable(), states: map[string]int64{}, lastchg: -1, meters: v.read(b.Stats),
+		backend: &b.Spec, inUse: b.Usable(), states: map[string]int64{},
+		lastchg: v.now.Sub(b.Stats.Changed()), downtime: b.Stats.Downtime(v.now), meters: v.read(b.Stats),
 	}
 	r.slim = v.maxconn
 	if r.inUse > 0 {
@@ -129,7 +130,7 @@ func (v *view) serverRow(b *route.Backend, s *route.Server) row {
 		kind: server, pxname: b.Spec.Name, svname: s.Name, mode: b.Spec.Mode, iid: b.Stats.IID, sid: s.ID,
 		backend: &b.Spec, server: s, draining: s.State() == route.Draining, backup: s.State() == route.LastResort,
 		checked: health != route.NoCheck, waiting: health == route.Initial,
-		lastchg: v.now.Sub(s.Changed()), meters: v.read(s.Stats),
+		lastchg: v.now.Sub(s.Changed()), downtime: s.Stats.Downtime(v.now), meters: v.read(s.Stats),
 	}
 	// A name's counters may serve a new server while the old one of that name still leaves: the row is about this one.
 	r.scur = s.InFlight()

@@ -1,0 +1,97 @@
+package stats
+
+import "marathon-lb/internal/route"
+
+// never is for columns that a reader expects but that have no value here: /metrics says NaN.
+func never(*row) cell { return cell{} }
+
+func sessionLimit(r *row) cell {
+	if r.kind == server {
+		return cell{}
+	}
+	return num(r.slim)
+}
+
+// weight is 1 for a server, as all of Marathon-LB's are, and for a backend the sum over those in use.
+func weight(r *row) int64 {
+	if r.kind == server {
+		return 1
+	}
+	return int64(r.inUse)
+}
+
+func active(r *row) int64 {
+	if r.kind == server && !r.backup {
+		return 1
+	}
+	return int64(r.active)
+}
+
+// downtime is not for the backend of the stats page, which never has a server.
+func downtime(r *row) cell {
+	if r.backend == nil {
+		return cell{}
+	}
+	return secs(r.downtime)
+}
+
+// backups are last resorts: what HAProxy calls backup servers.
+func backups(r *row) int64 {
+	if r.kind == server && r.backup {
+		return 1
+	}
+	return int64(r.backups)
+}
+
+func ifChecked(f func(*row) cell) func(*row) cell {
+	return func(r *row) cell {
+		if r.kind == server && !r.checked {
+			return cell{}
+		}
+		return f(r)
+	}
+}
+
+func lastSession(r *row) cell {
+	if r.lastsess < 0 {
+		return num(-1)
+	}
+	return secs(r.lastsess)
+}
+
+// checkStatus: a probe of our own that was not answered yet. What Marathon says of a task has no code of HAProxy's.
+func checkStatus(r *row) cell {
+	if r.waiting && !r.draining {
+		return str("INI")
+	}
+	return cell{}
+}
+
+func checkDesc(r *row) cell {
+	switch {
+	case r.draining || !r.checked:
+		return cell{}
+	case r.waiting:
+		return str("Initializing")
+	case r.status == "UP":
+		return str("Vouched for by Marathon")
+	}
+	return cell{}
+}
+
+func ofCheck(f func(*row, *route.Check) int) func(*row) cell {
+	return func(r *row) cell {
+		if r.draining || !r.checked || r.backend.Check == nil {
+			return cell{}
+		}
+		return num(int64(f(r, r.backend.Check)))
+	}
+}
+
+// checkHealth is HAProxy's counter from 0 (down) to rise+fall-1 (up without a failed probe).
+func checkHealth(r *row, c *route.Check) int {
+	if r.status == "UP" {
+		return c.Rise + c.Fall - 1
+	}
+	return 0
+}
