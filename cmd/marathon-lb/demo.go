@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+
+	"marathon-lb/marathon/marathontest"
+)
+
+// The tutorial's app and the ports it and the load balancer have in the tutorial.
+const (
+	demoApp       = "/dcos-101/app2"
+	demoSimulator = 8080
+	demoService   = 10000
+	demoHTTP      = 8000 // :80 needs root
+	demoAppID     = 9091
+	demoStats     = 9090
+)
+
+// demo shows the load-balancing part of the DC/OS 101 tutorial with a simulated Marathon, on loopback and without root, until a
+// signal ends it. Further arguments are flags of the load balancer.
+func (c command) demo(args []string) int {
+	ports, err := choosePorts(c.out)
+	if err != nil {
+		return c.cannot(err)
+	}
+	sim := marathontest.New(marathontest.Options{Addr: loopback(ports[demoSimulator]), Timing: marathontest.Typical()})
+	o, code := c.parse(append([]string{
+		"sse", "--marathon", "http://" + loopback(ports[demoSimulator]), "--group", "external", "--health-check",
+		"--http-bind", loopback(ports[demoHTTP]), "--appid-bind", loopback(ports[demoAppID]), "--stats-bind", loopback(ports[demoStats]),
+		"--service-addr", "127.0.0.1", "--log-level", "WARNING", "--log-encoding", "console",
+	}, args...))
+	if code >= 0 {
+		return code
+	}
+	log := newLog(o.Log, c.err)
+	ctx, stop := untilSignal(context.Background(), log)
+	defer stop()
+	if err := sim.Start(ctx); err != nil {
+		return c.cannot(err)
+	}
+	defer sim.Close()
+	if _, err := sim.Create(app2(ports[demoService])); err != nil {
+		return c.cannot(err)
+	}
+	c.tutorial(sim.URL(), "http://"+loopback(ports[demoService]), "http://"+o.Stats.Bind.String())
+	if err := serve(ctx, o, log); err != nil {
+		return c.cannot(err)
+	}
+	return clean
+}
+
+func (c command) cannot(err error) int {
+	fmt.Fprintf(c.err, "marathon-lb: demo: %v\n", err)
+	return cannotRun
+}
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// choosePorts finds for each port of the tutorial the one to use: itself, or a free one where it is taken, which is said.
+func choosePorts(out io.Writer) (map[int]int, error) {
+	ports := map[int]int{}
+	for _, want := range []int{demoSimulator, demoService, demoHTTP, demoAppID, demoStats} {
+		l, err := net.Listen("tcp", loopback(want))
+		if err != nil {
+			if l, err = net.Listen("tcp", loopback(0)); err != nil {
+				return nil, fmt.Errorf("a port in the place of %d: %w", want, err)
+			}
+			fmt.Fprintf(out, "port %d is taken; %d is used in its place\n", want, l.Addr().(*net.TCPAddr).Port)
+		}
+		defer l.Close() // at the end, so that no port is chosen twice
+		ports[want] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports, nil
+}
+
+// app2 is the tutorial's app: tasks that say who they are.
+func app2(servicePort int) marathontest.App {
+	return marathontest.App{
+		ID: demoApp, Instances: 1,
+		Networks:  []marathontest.Network{{Mode: "container/bridge"}},
+		Container: &marathontest.Container{PortMappings: []marathontest.PortMapping{{ContainerPort: 8080, ServicePort: servicePort}}},
+		Labels:    map[string]string{"HAPROXY_GROUP": "external"},
+		HealthChecks: []marathontest.HealthCheck{{
+			Protocol: "HTTP", Path: "/health", GracePeriodSeconds: 5, IntervalSeconds: 1, TimeoutSeconds: 1, MaxConsecutiveFailures: new(3),
+		}},
+	}
+}
+
+// tutorial prints where everything is and what to do.
+func (c command) tutorial(simulator, app, stats string) {
+	scale := func(n int) string {
+		return fmt.Sprintf(`curl -X PUT -H 'Content-Type: application/json' -d '{"instances":%d}' %s/v2/apps/%s`, n, simulator, demoApp)
+	}
+	fmt.Fprintf(c.out, `simulator: %s
+app2: %s
+stats: %s/haproxy?stats
+
+This is part 8, "Load-Balancing", of the DC/OS 101 tutorial, on this machine alone. Where the tutorial has
+"dcos marathon app update", a request to the simulated Marathon does the same. In another terminal:
+
+1. Ask app2 several times: one task answers.
+   for i in 1 2 3 4; do curl %s; done
+
+2. Scale it to two instances (dcos marathon app update %s instances=2).
+   %s
+
+3. Ask again, after a few seconds: the two tasks answer in turn.
+   for i in 1 2 3 4; do curl %s; done
+
+4. Look at the statistics page: %s/haproxy?stats
+
+5. Scale back to one (dcos marathon app update %s instances=1): the task that leaves drains.
+   %s
+
+Ctrl-C ends the demo.
+`, simulator, app, stats, app, demoApp, scale(2), app, stats, demoApp, scale(1))
+}

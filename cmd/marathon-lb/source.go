@@ -1,0 +1,57 @@
+package main
+
+import (
+	"strings"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/marathon"
+	"marathon-lb/stats"
+)
+
+// source is where the stats side finds what it shows.
+func (b *balancer) source() stats.Source {
+	return stats.Source{
+		Version:  release,
+		Table:    b.proxy.Table,
+		Problems: b.problems,
+		Verdicts: b.compiler.Verdicts,
+		Marathon: func() stats.Marathon { return marathonStats(b.watcher.Status(), b.o.Marathon) },
+		Ready:    b.ready,
+		Resync:   b.watcher.Resync,
+	}
+}
+
+// ready says that there is a table and that the process is not leaving.
+func (b *balancer) ready() bool { return !b.leaving.Load() && !b.watcher.Status().LastRead.IsZero() }
+
+func (b *balancer) problems() []route.Problem {
+	all := append(b.proxy.Problems(), b.watcher.Status().Problems()...)
+	return append(all, b.compiler.Problems()...)
+}
+
+// marathonStats is a watcher's status in the words of the stats side.
+func marathonStats(s marathon.Status, o marathon.Options) stats.Marathon {
+	m := stats.Marathon{
+		Up: s.Up(), Poll: s.Poll, Endpoint: s.Source.Endpoint, Leader: s.Source.Leader, Read: s.LastRead, LastEvent: s.Stream.LastEvent,
+		Apps: s.Apps, Events: s.Events, BadEvents: s.BadEvents, UnknownEvents: s.UnknownEvents,
+		Reconnects: s.Stream.Reconnects(), Builds: s.Builds, ReadErrors: map[string]uint64{},
+		GuardActive: s.Guard.Active, GuardSince: s.Guard.Since, GuardTotal: s.Guard.Total, GuardWhy: s.Guard.Why,
+	}
+	if !s.Poll {
+		m.Since = s.Stream.Since
+	}
+	if m.Endpoint == "" {
+		m.Endpoint = strings.Join(o.Endpoints, ", ")
+	}
+	for reason, n := range s.ReadErrors {
+		m.ReadErrors[string(reason)] = n
+	}
+	switch {
+	case m.Up:
+	case s.ReadErr != nil:
+		m.Trouble = s.ReadErr.Error()
+	case s.Stream.Err != nil:
+		m.Trouble = s.Stream.Err.Error()
+	}
+	return m
+}
