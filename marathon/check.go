@@ -37,10 +37,10 @@ func (h *HealthCheck) check() *route.Check {
 	}
 	c := &route.Check{
 		Protocol: h.Protocol, Port: h.Port,
-		Interval: time.Duration(h.IntervalSeconds) * time.Second,
-		Timeout:  time.Duration(h.TimeoutSeconds) * time.Second,
+		Interval: seconds(h.IntervalSeconds),
+		Timeout:  seconds(h.TimeoutSeconds),
 		Rise:     2, // HAProxy's default
-		Fall:     max(0, h.MaxConsecutiveFailures) + 1,
+		Fall:     min(max(0, h.MaxConsecutiveFailures), 1<<20) + 1,
 	}
 	defaultTo(&c.Interval, defaultCheckInterval)
 	defaultTo(&c.Timeout, defaultCheckTimeout)
@@ -50,3 +50,6 @@ func (h *HealthCheck) check() *route.Check {
 	}
 	return c
 }
+
+// seconds is a number of them as Marathon's JSON has it; less than none is none, and 68 years is for ever.
+func seconds(n int) time.Duration { return time.Duration(min(max(0, n), 1<<31)) * time.Second }

@@ -62,26 +62,26 @@ func (c *Compiler) Remove(id string) { c.pending[id] = nil }
 // Link brings in the apps set and removed since the last call, and says what differs in what should be served.
 func (c *Compiler) Link(now time.Time) route.Change {
 	l := link{
-		Compiler: c, names: map[string]bool{}, ports: map[int]bool{}, hosts: map[hostPath]bool{}, apps: map[string]bool{},
-		change: route.Change{Now: now},
+		Compiler: c, dirtyNames: map[string]bool{}, dirtyPorts: map[int]bool{}, dirtyHosts: map[hostPath]bool{},
+		dirtyApps: map[string]bool{}, change: route.Change{Now: now},
 	}
 	for id, next := range c.pending {
 		l.replace(id, next)
 	}
 	clear(c.pending)
 	// What a service wins decides what it goes on to want, so the order matters: without its name it wants neither port nor host.
-	for name := range l.names {
+	for name := range l.dirtyNames {
 		l.settleName(name)
 	}
-	for port := range l.ports {
+	for port := range l.dirtyPorts {
 		l.settlePort(port)
 	}
-	for key := range l.hosts {
+	for key := range l.dirtyHosts {
 		l.settleHost(key)
 	}
-	for name := range l.names {
+	for name := range l.dirtyNames {
 		l.emitBackend(name)
 	}
-	c.report(l.apps)
+	c.report(l.dirtyApps)
 	return l.sorted()
 }

@@ -1,6 +1,7 @@
 package marathon_test
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -96,4 +97,57 @@ func golden(t *testing.T, name, got string) {
 	if got != string(want) {
 		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
 	}
+}
+
+func FuzzApp(f *testing.F) {
+	names, _ := filepath.Glob("testdata/apps/*.json")
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var answer struct {
+			App  json.RawMessage
+			Apps []json.RawMessage
+		}
+		if err := json.Unmarshal(data, &answer); err != nil {
+			f.Fatal(err)
+		}
+		for _, text := range append(answer.Apps, answer.App) {
+			f.Add([]byte(text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var a marathon.App
+		if json.Unmarshal(data, &a) != nil {
+			return
+		}
+		o := external()
+		o.Groups = []string{"*"}
+		c, change := compile(o, a)
+		for _, l := range change.SetListeners {
+			if l.Bind.Port() == 0 || l.Backend == "" {
+				t.Errorf("listener %v", l)
+			}
+		}
+		for _, k := range change.SetBackends {
+			seen := map[string]bool{}
+			for _, s := range k.Servers {
+				if seen[s.Name] || !s.Addr.IsValid() || s.Addr.Port() == 0 || s.ID < 1 || s.ID > 32766 {
+					t.Errorf("server %v", s)
+				}
+				seen[s.Name] = true
+			}
+		}
+		for _, p := range c.Problems() {
+			if p.App != a.ID || p.Reason == "" || p.Remedy == "" {
+				t.Errorf("problem %+v", p)
+			}
+		}
+		route.Build(route.NewTable(1), change)
+		c.Remove(a.ID)
+		if gone := c.Link(noon); len(gone.DropBackends) != len(change.SetBackends) || len(c.Verdicts())+len(c.Problems()) > 0 {
+			t.Errorf("something is left: %+v", gone)
+		}
+	})
 }

@@ -11,19 +11,19 @@ import (
 // link is one run of Link: what it has to look at.
 type link struct {
 	*Compiler
-	names  map[string]bool
-	ports  map[int]bool
-	hosts  map[hostPath]bool
-	apps   map[string]bool // to be reported on
-	change route.Change
+	dirtyNames map[string]bool
+	dirtyPorts map[int]bool
+	dirtyHosts map[hostPath]bool
+	dirtyApps  map[string]bool // to be reported on
+	change     route.Change
 }
 
 func (l *link) replace(id string, next *draft) {
-	l.apps[id] = true
+	l.dirtyApps[id] = true
 	if old := l.drafts[id]; old != nil {
 		for _, s := range old.services {
-			l.names[s.spec.Name] = true
-			l.Compiler.names.remove(s.spec.Name, s)
+			l.dirtyNames[s.spec.Name] = true
+			l.names.remove(s.spec.Name, s)
 			l.unname(s)
 		}
 	}
@@ -33,19 +33,19 @@ func (l *link) replace(id string, next *draft) {
 	}
 	l.drafts[id] = next
 	for _, s := range next.services {
-		l.names[s.spec.Name] = true
-		l.Compiler.names.add(s.spec.Name, s)
+		l.dirtyNames[s.spec.Name] = true
+		l.names.add(s.spec.Name, s)
 	}
 }
 
 // settleName gives a backend name to the first that wants it.
 func (l *link) settleName(name string) {
-	for i, s := range l.Compiler.names[name] {
+	for i, s := range l.names[name] {
 		switch {
 		case i > 0:
 			l.unname(s)
-			s.link.nameOwner = l.Compiler.names[name][0].place
-			l.apps[s.app] = true
+			s.link.nameOwner = l.names[name][0].place
+			l.dirtyApps[s.app] = true
 		case !s.link.named:
 			l.name(s)
 		}
@@ -54,14 +54,14 @@ func (l *link) settleName(name string) {
 
 func (l *link) name(s *candidate) {
 	s.link.named = true
-	l.apps[s.app] = true
+	l.dirtyApps[s.app] = true
 	if s.opens {
-		l.Compiler.ports.add(s.spec.Port, s)
-		l.ports[s.spec.Port] = true
+		l.ports.add(s.spec.Port, s)
+		l.dirtyPorts[s.spec.Port] = true
 	}
 	for _, key := range s.hostPaths() {
-		l.Compiler.hosts.add(key, s)
-		l.hosts[key] = true
+		l.hosts.add(key, s)
+		l.dirtyHosts[key] = true
 	}
 }
 
@@ -71,12 +71,12 @@ func (l *link) unname(s *candidate) {
 	}
 	s.link = linkage{}
 	if s.opens {
-		l.Compiler.ports.remove(s.spec.Port, s)
-		l.ports[s.spec.Port] = true
+		l.ports.remove(s.spec.Port, s)
+		l.dirtyPorts[s.spec.Port] = true
 	}
 	for _, key := range s.hostPaths() {
-		l.Compiler.hosts.remove(key, s)
-		l.hosts[key] = true
+		l.hosts.remove(key, s)
+		l.dirtyHosts[key] = true
 	}
 }
 
@@ -84,7 +84,7 @@ func (l *link) unname(s *candidate) {
 func (l *link) settlePort(port int) {
 	var owners []*candidate
 	want := map[string]route.ListenerSpec{}
-	for _, s := range l.Compiler.ports[port] {
+	for _, s := range l.ports[port] {
 		at := slices.IndexFunc(owners, s.overlaps)
 		bound, owner := at < 0 && !l.reserved[port], place{}
 		if bound {
@@ -95,7 +95,7 @@ func (l *link) settlePort(port int) {
 		}
 		if bound != s.link.bound || owner != s.link.portOwner {
 			s.link.bound, s.link.portOwner = bound, owner
-			l.apps[s.app], l.names[s.spec.Name] = true, true
+			l.dirtyApps[s.app], l.dirtyNames[s.spec.Name] = true, true
 		}
 	}
 	l.emitListeners(port, want)
@@ -122,7 +122,7 @@ func (l *link) emitListeners(port int, want map[string]route.ListenerSpec) {
 
 // settleHost finds out who loses the rules for a host and path. The table itself ranks them; the losers are only told.
 func (l *link) settleHost(key hostPath) {
-	list := l.Compiler.hosts[key]
+	list := l.hosts[key]
 	if len(list) == 0 {
 		return
 	}
@@ -141,13 +141,13 @@ func (l *link) settleHost(key hostPath) {
 		default:
 			continue
 		}
-		l.apps[s.app] = true
+		l.dirtyApps[s.app] = true
 	}
 }
 
 func (l *link) emitBackend(name string) {
 	have, was := l.backends[name]
-	list := l.Compiler.names[name]
+	list := l.names[name]
 	switch {
 	case len(list) > 0 && list[0].served():
 		if spec := list[0].spec; !was || !reflect.DeepEqual(have, spec) {

@@ -150,6 +150,8 @@ func TestTheHealthCheckOfAPortAndTheModeItImplies(t *testing.T) {
 		{`[{"protocol":"HTTP","portIndex":0,"path":"/h","intervalSeconds":5,"timeoutSeconds":3,"maxConsecutiveFailures":3}]`,
 			"http check HTTP /h inter=5s timeout=3s rise=2 fall=4"},
 		{`[{"protocol":"MESOS_HTTP","portIndex":0,"maxConsecutiveFailures":0}]`, "http check MESOS_HTTP / inter=1m0s timeout=20s rise=2 fall=1"},
+		{`[{"protocol":"TCP","portIndex":0,"intervalSeconds":-5,"timeoutSeconds":9000000000000000000,"maxConsecutiveFailures":-1}]`,
+			"tcp check TCP inter=1m0s timeout=596523h14m8s rise=2 fall=1"},
 		{`[{"protocol":"HTTPS","portIndex":0}]`, "tcp check HTTPS / inter=1m0s timeout=20s rise=2 fall=1"},
 		{`[{"protocol":"MESOS_HTTPS","portIndex":0}]`, "tcp check MESOS_HTTPS / inter=1m0s timeout=20s rise=2 fall=1"},
 		{`[{"protocol":"TCP","portIndex":0}]`, "tcp check TCP inter=1m0s timeout=20s rise=2 fall=1"},

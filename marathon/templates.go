@@ -3,7 +3,8 @@ package marathon
 // template is a row of a template that a port's label can set. The text is judged as it stands.
 func template(name, doc string) Label {
 	return Label{
-		Name: name, Scope: PerPort, Template: true, Doc: doc, Instead: "the built-in text stays in force", restricts: textRestricts}
+		Name: name, Scope: PerPort, Template: true, Doc: doc, Instead: "the built-in text stays in force", restricts: textRestricts,
+	}
 }
 
 // addendum is a template that is used only beside a label which closes the service by itself as long as it is not carried out.
@@ -15,12 +16,14 @@ func addendum(name, doc string) Label {
 
 func deadTemplate(name, doc string) Label {
 	return Label{
-		Name: name, Scope: PerPort, Template: true, Effect: NoEffect, Doc: doc, Instead: "Marathon-LB never used it either"}
+		Name: name, Scope: PerPort, Template: true, Effect: NoEffect, Doc: doc, Instead: "Marathon-LB never used it either",
+	}
 }
 
 func globalTemplate(name, doc string) Label {
 	return Label{
-		Name: name, Scope: Global, Template: true, Effect: NoEffect, Doc: doc, Instead: "no label can set it, only the environment or a file"}
+		Name: name, Scope: Global, Template: true, Effect: NoEffect, Doc: doc, Instead: "no label can set it, only the environment or a file",
+	}
 }
 
 var portTemplates = []Label{

@@ -71,11 +71,11 @@ func (v verdicts) learn(a *App) {
 
 // patience is how long after its start a task can be without a result for no other reason than its youth.
 func (a *App) patience() time.Duration {
-	most := 0
+	var most time.Duration
 	for _, c := range a.HealthChecks {
-		most = max(most, c.GracePeriodSeconds+c.IntervalSeconds)
+		most = max(most, seconds(c.GracePeriodSeconds)+seconds(c.IntervalSeconds))
 	}
-	return time.Duration(most) * time.Second
+	return most
 }
 
 // alive is the joint word of all results: one that is bad is enough. Results of a former incarnation of the same instance are no
@@ -119,10 +119,10 @@ func (a *App) ready(t *Task, now time.Time) (ready bool, again time.Time) {
 	if found {
 		return true, time.Time{}
 	}
-	longest := 0
+	var longest time.Duration
 	for _, c := range a.ReadinessChecks {
-		longest = max(longest, c.TimeoutSeconds)
+		longest = max(longest, seconds(c.TimeoutSeconds))
 	}
-	first := t.StartedAt.Add(time.Duration(longest+5) * time.Second)
+	first := t.StartedAt.Add(longest + 5*time.Second)
 	return !now.Before(first), first
 }

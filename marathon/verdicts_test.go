@@ -22,6 +22,7 @@ func TestTheVerdictOnATask(t *testing.T) {
 	checks := []HealthCheck{{GracePeriodSeconds: 30, IntervalSeconds: 10}, {GracePeriodSeconds: 5, IntervalSeconds: 5}}
 	stale := results(true)
 	stale[0].LastSuccess.Time = t0.Add(-time.Hour)
+	endless := []HealthCheck{{GracePeriodSeconds: 1 << 62, IntervalSeconds: 1 << 62}}
 	for name, c := range map[string]struct {
 		checks  []HealthCheck
 		results []HealthResult
@@ -35,6 +36,7 @@ func TestTheVerdictOnATask(t *testing.T) {
 		"one bad":                           {checks, results(true, false), nil, time.Second, Unhealthy, 0},
 		"young, no news":                    {checks, nil, nil, 15 * time.Second, Waiting, 25 * time.Second},
 		"old, no news":                      {checks, nil, nil, 40 * time.Second, Presumed, 0},
+		"a grace without end":               {endless, nil, nil, time.Second, Waiting, 1<<32*time.Second - time.Second},
 		"not started":                       {checks, nil, nil, 0, Waiting, 0},
 		"an empty list is no news":          {checks, results(), verdicts{"t": true}, time.Second, Healthy, 0},
 		"forgotten, was good":               {checks, nil, verdicts{"t": true}, time.Second, Healthy, 0},

@@ -84,8 +84,8 @@ func (s *Server) prepare(c change) (*deployment, *Error) {
 	if c.post != nil {
 		c.post.AppDefinition.Version = version
 	}
-	d := s.newDeployment(before, after)
-	d.version, d.doomed = version, c.doomed
+	d := newDeployment(s.uuid(), version, before, after)
+	d.doomed = c.doomed
 	s.begin(d)
 	return d, nil
 }

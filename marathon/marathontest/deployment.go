@@ -1,8 +1,6 @@
 package marathontest
 
-import (
-	"slices"
-)
+import "slices"
 
 // plan, step and action are a deployment as events and GET /v2/deployments show it.
 type (
@@ -34,22 +32,21 @@ type deployment struct {
 	cancelled   bool
 }
 
-// newDeployment plans the way from the definitions before to those after. Without a difference it has no step. s.mu is held.
-func (s *Server) newDeployment(before, after map[string]*App) *deployment {
-	d := &deployment{id: s.uuid(), version: s.newVersion(), before: before, after: after, rollouts: map[string]*rollout{}}
+// newDeployment plans the way from the definitions before to those after. Without a difference it has no step.
+func newDeployment(id, version string, before, after map[string]*App) *deployment {
+	d := &deployment{id: id, version: version, before: before, after: after, rollouts: map[string]*rollout{}}
 	var stops, starts, rest step
 	for _, id := range sortedKeys(after) {
-		old, now := before[id], after[id]
-		switch {
+		switch old, now := before[id], after[id]; {
 		case now == nil:
-			stops.Actions = append(stops.Actions, action{"StopApplication", id})
+			stops.add("StopApplication", id)
 		case old == nil:
-			starts.Actions = append(starts.Actions, action{"StartApplication", id})
-			rest.Actions = append(rest.Actions, action{"ScaleApplication", id})
+			starts.add("StartApplication", id)
+			rest.add("ScaleApplication", id)
 		case now.VersionInfo.LastConfigChangeAt != old.VersionInfo.LastConfigChangeAt:
-			rest.Actions = append(rest.Actions, action{"RestartApplication", id})
+			rest.add("RestartApplication", id)
 		case now.Instances != old.Instances:
-			rest.Actions = append(rest.Actions, action{"ScaleApplication", id})
+			rest.add("ScaleApplication", id)
 		}
 	}
 	for _, one := range []step{stops, starts, rest} {
@@ -59,6 +56,8 @@ func (s *Server) newDeployment(before, after map[string]*App) *deployment {
 	}
 	return d
 }
+
+func (s *step) add(name, app string) { s.Actions = append(s.Actions, action{name, app}) }
 
 func (d *deployment) plan() plan { return plan{ID: d.id, Steps: d.steps, Version: d.version} }
 

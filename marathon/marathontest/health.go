@@ -2,11 +2,6 @@ package marathontest
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -32,8 +27,8 @@ const (
 	unhealthy
 )
 
-// healthy sums up all health checks; Server.mu is held.
-func (t *Task) healthy() verdict {
+// health sums up all health checks; Server.mu is held.
+func (t *Task) health() verdict {
 	v := unchecked
 	if len(t.results) > 0 {
 		v = healthy
@@ -67,57 +62,6 @@ func (s *Server) check(ctx context.Context, t *Task, n int) {
 	}
 }
 
-// probe is one probe: an HTTP status from 200 to 399, or a connection. Commands cannot run here and succeed.
-func (s *Server) probe(ctx context.Context, t *Task, c *HealthCheck) error {
-	if c.Protocol == "COMMAND" {
-		return nil
-	}
-	addr, err := t.probed(c)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.TimeoutSeconds*float64(time.Second)))
-	defer cancel()
-	protocol := strings.TrimPrefix(c.Protocol, "MESOS_")
-	if protocol == "TCP" {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr.String())
-		if err == nil {
-			conn.Close()
-		}
-		return err
-	}
-	r, err := http.NewRequestWithContext(ctx, "GET", strings.ToLower(protocol)+"://"+addr.String()+c.Path, nil)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("User-Agent", probeAgent)
-	answer, err := s.probes.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20))
-	if answer.StatusCode < 200 || answer.StatusCode > 399 {
-		return fmt.Errorf("%s", answer.Status)
-	}
-	return nil
-}
-
-// probed is the address a check probes.
-func (t *Task) probed(c *HealthCheck) (netip.AddrPort, error) {
-	index := 0
-	if c.PortIndex != nil {
-		index = *c.PortIndex
-	}
-	if index < 0 || index >= len(t.listen) {
-		return netip.AddrPort{}, fmt.Errorf("health check: the task has no port of index %d", index)
-	}
-	if c.Port != 0 {
-		return netip.AddrPortFrom(t.listen[0].Addr(), uint16(c.Port)), nil
-	}
-	return t.listen[index], nil
-}
-
 // record notes the result of a probe and does what Marathon does about it. It says whether that was to kill the task.
 func (s *Server) record(t *Task, n int, byMesos bool, failure error, grace bool) (over bool) {
 	s.mu.Lock()
@@ -142,14 +86,22 @@ func (s *Server) record(t *Task, n int, byMesos bool, failure error, grace bool)
 		r.LastFailure, r.LastFailureCause = now, failure.Error()
 		r.ConsecutiveFailures++
 	}
-	before := t.healthy()
+	before := t.health()
 	t.results[n] = r
 	if failure != nil && !byMesos {
 		s.publish(Event{Type: "failed_health_check_event", App: t.app.ID, Instance: t.instance.id},
 			failedHealthCheck{AppID: t.app.ID, HealthCheck: c, TaskID: t.instance.id})
 	}
-	if old == nil || old.Alive != r.Alive {
-		s.publishHealth(t, r.Alive, byMesos, before)
+	wasAlive := old != nil && old.Alive
+	if byMesos && (old == nil || wasAlive != r.Alive) {
+		s.publishStatus(t, "") // the status came again, with another health bit
+	}
+	if wasAlive != r.Alive {
+		s.publish(Event{Type: "health_status_changed_event", App: t.app.ID, Instance: t.instance.id},
+			healthStatusChanged{AppID: t.app.ID, InstanceID: t.instance.id, Version: t.app.Version, Alive: r.Alive})
+	}
+	if t.health() != before {
+		s.publishHealth(t)
 	}
 	if r.ConsecutiveFailures < *c.MaxConsecutiveFailures || *c.MaxConsecutiveFailures == 0 {
 		return false
@@ -158,24 +110,14 @@ func (s *Server) record(t *Task, n int, byMesos bool, failure error, grace bool)
 	return true
 }
 
-// publishHealth tells that one check of a task changed its mind; s.mu is held.
-func (s *Server) publishHealth(t *Task, alive, byMesos bool, before verdict) {
-	i := t.instance
-	if byMesos {
-		s.publishStatus(t, "") // the status came again, with its health bit changed
-	}
-	s.publish(Event{Type: "health_status_changed_event", App: t.app.ID, Instance: i.id},
-		healthStatusChanged{AppID: t.app.ID, InstanceID: i.id, Version: t.app.Version, Alive: alive})
-	after := t.healthy()
-	if after == before {
-		return
-	}
-	e := instanceHealthChanged{InstanceID: i.id, RunSpecID: t.app.ID, RunSpecVersion: t.app.Version}
-	if after != unknown {
-		good := after == healthy
+// publishHealth tells what all checks of a task together say now; s.mu is held.
+func (s *Server) publishHealth(t *Task) {
+	e := instanceHealthChanged{InstanceID: t.instance.id, RunSpecID: t.app.ID, RunSpecVersion: t.app.Version}
+	if v := t.health(); v != unknown {
+		good := v == healthy
 		e.Healthy = &good
 	}
-	s.publish(Event{Type: "instance_health_changed_event", App: t.app.ID, Instance: i.id}, e)
+	s.publish(Event{Type: "instance_health_changed_event", App: t.app.ID, Instance: t.instance.id}, e)
 }
 
 // killUnhealthy kills a task after too many failed probes; s.mu is held.

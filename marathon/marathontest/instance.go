@@ -177,9 +177,9 @@ func (s *Server) publishStatus(t *Task, message string) {
 
 // ready says whether the instance counts as healthy in a deployment; s.mu is held.
 func (i *instance) ready() bool {
-	v := unhealthy
-	if i.task != nil {
-		v = i.task.healthy()
+	if i.killed || i.condition != "Running" {
+		return false
 	}
-	return !i.killed && i.condition == "Running" && (v == healthy || v == unchecked)
+	v := i.task.health()
+	return v == healthy || v == unchecked
 }

@@ -105,16 +105,17 @@ func (v *appView) count(i *instance) {
 	switch i.condition {
 	case "Scheduled", "Provisioned", "Starting":
 		v.TasksStaged++
-	case "Running", "Killing":
+	case "Running":
 		v.TasksRunning++
 	}
 	if i.task == nil {
 		return
 	}
-	switch i.task.healthy() {
-	case healthy:
+	switch h := i.task.health(); {
+	case terminal(i.task.state):
+	case h == healthy:
 		v.TasksHealthy++
-	case unhealthy:
+	case h == unhealthy:
 		v.TasksUnhealthy++
 	}
 	*v.Tasks = append(*v.Tasks, i.task.view())

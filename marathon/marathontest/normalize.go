@@ -1,96 +1,21 @@
 package marathontest
 
 import (
-	"bytes"
 	"encoding/json"
-	"net/http"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// oldApp has the members of definitions up to Marathon 1.4, which newer ones still read and turn into today's form.
-type oldApp struct {
-	Ports     []int `json:"ports"`
-	Container *struct {
-		Docker *struct {
-			Network      string        `json:"network"`
-			PortMappings []PortMapping `json:"portMappings"`
-		} `json:"docker"`
-	} `json:"container"`
-	IPAddress *struct {
-		NetworkName string `json:"networkName"`
-	} `json:"ipAddress"`
-}
-
-var oldModes = map[string]string{"HOST": "host", "BRIDGE": "container/bridge", "USER": "container", "NONE": "host"}
-
-// parseApp reads a definition in JSON. What it leaves out is taken from base, member by member as Marathon's partial update
-// does; a base of nil means a new app.
-func parseApp(data []byte, base *App) (*App, *Error) {
-	var patch map[string]json.RawMessage
-	a := &App{Instances: 1}
-	var old oldApp
-	err := json.Unmarshal(data, &patch)
-	if err == nil {
-		err = json.Unmarshal(data, &old)
-	}
-	if err == nil && base != nil {
-		data = overlay(base, patch)
-	}
-	if err == nil {
-		err = json.Unmarshal(data, a)
-	}
-	if err != nil {
-		return nil, &Error{Status: http.StatusBadRequest, Message: "Invalid JSON", Details: err.Error()}
-	}
-	modernize(a, old)
-	return a, nil
-}
-
-func overlay(base *App, patch map[string]json.RawMessage) []byte {
-	text, _ := json.Marshal(base)
-	var all map[string]json.RawMessage
-	json.Unmarshal(text, &all)
-	for name, value := range patch {
-		if bytes.Equal(value, []byte("null")) {
-			delete(all, name)
-		} else {
-			all[name] = value
-		}
-	}
-	text, _ = json.Marshal(all)
-	return text
-}
-
-func modernize(a *App, old oldApp) {
-	if old.Container != nil && old.Container.Docker != nil {
-		d := old.Container.Docker
-		if mode := oldModes[strings.ToUpper(d.Network)]; mode != "" && mode != "host" {
-			a.Networks = []Network{{Mode: mode}}
-		}
-		if a.Container.PortMappings == nil {
-			a.Container.PortMappings = d.PortMappings
-		}
-	}
-	if old.IPAddress != nil {
-		a.Networks = []Network{{Mode: "container", Name: old.IPAddress.NetworkName}}
-	}
-	if old.IPAddress != nil && a.mode() == "container" || len(a.Networks) == 0 || a.mode() == "host" {
-		if a.PortDefinitions == nil && old.Ports != nil && old.IPAddress == nil {
-			a.PortDefinitions = []PortDefinition{}
-			for _, p := range old.Ports {
-				a.PortDefinitions = append(a.PortDefinitions, PortDefinition{Port: p})
-			}
-		}
-	}
-}
-
 var idPattern = regexp.MustCompile(`^(/[a-z0-9]([a-z0-9.-]*[a-z0-9])?)+$`)
 
 // absolute is an app or group id as Marathon prints it: one leading slash, none doubled.
 func absolute(id string) string { return path.Clean("/" + id) }
+
+// maxInstances of one app: a slip of the finger must not start a million servers.
+const maxInstances = 10000
 
 // normalize fills in Marathon's defaults, or says what is wrong with the definition.
 func normalize(a *App) *Error {
@@ -98,8 +23,8 @@ func normalize(a *App) *Error {
 	switch {
 	case !idPattern.MatchString(a.ID):
 		return invalid("/id", "must be made of lowercase letters, digits, hyphens and dots between slashes")
-	case a.Instances < 0:
-		return invalid("/instances", "must be greater than or equal to 0")
+	case a.Instances < 0 || a.Instances > maxInstances:
+		return invalid("/instances", fmt.Sprintf("must be between 0 and %d, the most this simulator runs", maxInstances))
 	}
 	setDefault(&a.BackoffFactor, 1.15)
 	setDefault(&a.BackoffSeconds, 1)
@@ -155,7 +80,11 @@ func normalizeNetwork(a *App) *Error {
 			a.PortDefinitions = []PortDefinition{{Name: "default"}}
 		}
 		for i := range a.PortDefinitions {
-			setDefault(&a.PortDefinitions[i].Protocol, "tcp")
+			d := &a.PortDefinitions[i]
+			setDefault(&d.Protocol, "tcp")
+			if !isPort(d.Port) {
+				return invalid(fmt.Sprintf("/portDefinitions(%d)", i), "port is not between 0 and 65535")
+			}
 		}
 		if a.Container != nil {
 			a.Container.PortMappings = nil
@@ -163,6 +92,12 @@ func normalizeNetwork(a *App) *Error {
 		return nil
 	}
 	a.PortDefinitions = nil
+	return normalizeMappings(a)
+}
+
+func isPort(n int) bool { return n >= 0 && n <= 65535 }
+
+func normalizeMappings(a *App) *Error {
 	if a.Container == nil {
 		a.Container = &Container{Type: "MESOS", Volumes: json.RawMessage(`[]`)}
 	}
@@ -174,6 +109,9 @@ func normalizeNetwork(a *App) *Error {
 		}
 		if m.HostPort == nil && a.mode() == "container/bridge" {
 			m.HostPort = new(int)
+		}
+		if !isPort(m.ContainerPort) || !isPort(m.ServicePort) || m.HostPort != nil && !isPort(*m.HostPort) {
+			return invalid(fmt.Sprintf("/container/portMappings(%d)", i), "a port is not between 0 and 65535")
 		}
 	}
 	return nil
@@ -226,45 +164,4 @@ func setRaw(field *json.RawMessage, value string) {
 	if len(*field) == 0 || string(*field) == "null" {
 		*field = json.RawMessage(value)
 	}
-}
-
-// Service ports are given out from this range, lowest free first (--local_port_min, --local_port_max).
-const (
-	localPortMin = 10000
-	localPortMax = 20000
-)
-
-// assignServicePorts replaces service ports 0 of a by free ones: first those the app had before, then the lowest that no other has.
-func assignServicePorts(a, before *App, others map[string]*App) *Error {
-	taken := map[int]bool{}
-	for id, other := range others {
-		if id != a.ID && other != nil {
-			for _, p := range other.servicePortNumbers() {
-				taken[p] = true
-			}
-		}
-	}
-	for _, p := range a.servicePortNumbers() {
-		taken[p] = true
-	}
-	var candidates []int
-	if before != nil {
-		candidates = before.servicePortNumbers()
-	}
-	for p := localPortMin; p <= localPortMax; p++ {
-		candidates = append(candidates, p)
-	}
-	for _, p := range a.servicePorts() {
-		if *p != 0 {
-			continue
-		}
-		for len(candidates) > 0 && (candidates[0] == 0 || taken[candidates[0]]) {
-			candidates = candidates[1:]
-		}
-		if len(candidates) == 0 {
-			return &Error{Status: http.StatusUnprocessableEntity, Message: "no service port is free"}
-		}
-		*p, taken[candidates[0]] = candidates[0], true
-	}
-	return nil
 }

@@ -25,7 +25,7 @@ type Options struct {
 	// Behaviour is how processes behave unless SetBehaviour says otherwise for their app.
 	Behaviour Behaviour
 
-	// Timing is how long things take; Fast if zero.
+	// Timing is how long things take; Fast if zero. A Heartbeat or Second of 0 is that of Fast, other fields may be 0.
 	Timing Timing
 	// Jitter spreads the times of launches and kills by plus or minus this share (0.2 for 20 %); 0 for none.
 	Jitter float64
@@ -85,9 +85,7 @@ type Behaviour struct {
 }
 
 func (o *Options) fill() {
-	if o.Addr == "" {
-		o.Addr = "127.0.0.1:0"
-	}
+	setDefault(&o.Addr, "127.0.0.1:0")
 	if len(o.Agents) == 0 {
 		o.Agents = []string{"127.0.0.1"}
 	}
@@ -100,7 +98,7 @@ func (o *Options) fill() {
 	if o.Timing == (Timing{}) {
 		o.Timing = Fast()
 	}
-	if o.EventQueue == 0 {
-		o.EventQueue = 1024
-	}
+	setDefault(&o.Timing.Heartbeat, Fast().Heartbeat)
+	setDefault(&o.Timing.Second, Fast().Second)
+	setDefault(&o.EventQueue, 1024)
 }

@@ -162,22 +162,22 @@ func (p *params) text(name string) string {
 	return v
 }
 
-func read[T any](p *params, name string, parse func(string) (T, error)) (value T) {
+func parse[T any](p *params, name string, convert func(string) (T, error)) (value T) {
 	text := p.text(name)
 	if text == "" {
 		return value
 	}
-	value, err := parse(text)
+	value, err := convert(text)
 	if err != nil {
 		p.errs = append(p.errs, name+": "+err.Error())
 	}
 	return value
 }
 
-func (p *params) flag(name string) bool              { return read(p, name, strconv.ParseBool) }
-func (p *params) duration(name string) time.Duration { return read(p, name, time.ParseDuration) }
+func (p *params) flag(name string) bool              { return parse(p, name, strconv.ParseBool) }
+func (p *params) duration(name string) time.Duration { return parse(p, name, time.ParseDuration) }
 func (p *params) number(name string) float64 {
-	return read(p, name, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
+	return parse(p, name, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
 }
 
 func (p *params) bad() error {
