@@ -97,7 +97,8 @@ func chromium(t *testing.T) func(t *testing.T, args ...string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		args = append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-			"--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + t.TempDir()}, args...)
+			"--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+			"--user-data-dir=" + t.TempDir()}, args...)
 		cmd := exec.CommandContext(ctx, path, args...)
 		var complaints strings.Builder
 		cmd.Stderr = &complaints

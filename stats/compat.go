@@ -58,7 +58,7 @@ func (s *Server) signalHUP(w http.ResponseWriter, _ *http.Request) {
 	sendText(w, http.StatusOK, "Sent SIGHUP signal to marathon-lb")
 }
 
-// signalUSR1 made Marathon-LB load its last configuration again. Here what was built is always what is served: there is nothing to do.
+// signalUSR1 made Marathon-LB load its last configuration again. Here what was built is always what is served: nothing is left to do.
 func signalUSR1(w http.ResponseWriter, _ *http.Request) {
 	sendText(w, http.StatusOK, "Sent SIGUSR1 signal to marathon-lb")
 }

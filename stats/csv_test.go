@@ -125,8 +125,10 @@ func TestCSVIsReadStrictly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	read := []int{2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 18, 19, 20, 21, 24, 30, 33, 34, 35, 38, 39, 40, 41, 42, 43, 48, 49, 50,
+		58, 59, 60, 61, 79} // as whole numbers
 	for _, l := range lines {
-		for _, i := range []int{2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 18, 19, 20, 21, 24, 30, 33, 34, 35, 38, 39, 40, 41, 42, 43, 48, 49, 50, 58, 59, 60, 61, 79} {
+		for _, i := range read {
 			if _, err := strconv.ParseInt(l[i], 10, 64); l[i] != "" && err != nil {
 				t.Errorf("column %d of %s/%s: %v", i, l[0], l[1], err)
 			}
@@ -142,7 +144,8 @@ func TestCSVOrderIsHAProxys(t *testing.T) {
 			got = append(got, r["pxname"]+" "+r["svname"])
 		}
 	}
-	want := []string{"stats FRONTEND", "stats BACKEND", "marathon_http_in FRONTEND", "marathon_http_appid_in FRONTEND", "marathon_https_in FRONTEND",
+	want := []string{"stats FRONTEND", "stats BACKEND",
+		"marathon_http_in FRONTEND", "marathon_http_appid_in FRONTEND", "marathon_https_in FRONTEND",
 		"db_10003 FRONTEND", "dead_10004 FRONTEND", "empty_10005 FRONTEND", "prod_api_10002 FRONTEND", "web_10001 FRONTEND",
 		"db_10003 BACKEND", "dead_10004 BACKEND", "empty_10005 BACKEND", "prod_api_10002 BACKEND", "web_10001 BACKEND"}
 	if !slices.Equal(got, want) {

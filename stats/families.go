@@ -73,7 +73,7 @@ var families = [...]family{
 	{"BS", "server_aborts_total", counted, col("srv_abrt"), 0, "Transfers broken off by the server.", nil},
 	{"fb", "http_comp_bytes_in_total", counted, col("comp_in"), 0, "Bytes before compression; nothing is compressed.", nil},
 	{"fb", "http_comp_bytes_out_total", counted, col("comp_out"), 0, "Bytes after compression; nothing is compressed.", nil},
-	{"fb", "http_comp_bytes_bypassed_total", counted, col("comp_byp"), 0, "Bytes that compression let pass; nothing is compressed.", nil},
+	{"fb", "http_comp_bytes_bypassed_total", counted, col("comp_byp"), 0, "Bytes left uncompressed; nothing is compressed.", nil},
 	{"fb", "http_comp_responses_total", counted, col("comp_rsp"), 0, "Compressed responses; nothing is compressed.", nil},
 	{"BS", "last_session_seconds", gauged, col("lastsess"), 0, "Since the last request, -1 before the first.", nil},
 	{"BS", "queue_time_average_seconds", gauged, col("qtime"), ms, "Time in the queue, average of the last 1024 requests.", nil},

@@ -125,7 +125,8 @@ func traffic(table *route.Table, now time.Time) {
 
 var someProblems = []route.Problem{
 	{App: "/web", Label: "HAPROXY_0_MODE", Value: "htttp", Reason: "there is no such mode; http is used", Remedy: "write http or tcp"},
-	{App: "/prod/api", Label: "HAPROXY_0_BACKEND_WEIGHT", Value: "<b>heavy</b>", Reason: "not a number; 0 is used", Remedy: "write a whole number, such as 10"},
+	{App: "/prod/api", Label: "HAPROXY_0_BACKEND_WEIGHT", Value: "<b>heavy</b>", Reason: "not a number; 0 is used",
+		Remedy: "write a whole number, such as 10"},
 }
 
 // source shows a table as it would be in good times.
@@ -139,8 +140,8 @@ func source(table *route.Table, now time.Time) stats.Source {
 		},
 		Marathon: func() stats.Marathon {
 			return stats.Marathon{
-				Up: true, Since: now.Add(-time.Hour), Endpoint: "http://m1.example:8080", Leader: "m1.example:8080", Read: now.Add(-5 * time.Second),
-				LastEvent: now.Add(-2 * time.Second), Apps: 5, Events: 17, BadEvents: 1, Reconnects: 2, Builds: 9,
+				Up: true, Since: now.Add(-time.Hour), Endpoint: "http://m1.example:8080", Leader: "m1.example:8080",
+				Read: now.Add(-5 * time.Second), LastEvent: now.Add(-2 * time.Second), Apps: 5, Events: 17, BadEvents: 1, Reconnects: 2, Builds: 9,
 				ReadErrors: map[string]uint64{"timeout": 3, "status": 1},
 			}
 		},

@@ -44,7 +44,8 @@ func TestScrapesWhileCountersAndTablesChange(t *testing.T) {
 				return
 			default:
 			}
-			next, _ := route.Build(table.Load(), route.Change{SetBackends: []route.BackendSpec{service("/web", 10001, route.HTTP, nil, i%9)}, Now: time.Now()})
+			change := route.Change{SetBackends: []route.BackendSpec{service("/web", 10001, route.HTTP, nil, i%9)}, Now: time.Now()}
+			next, _ := route.Build(table.Load(), change)
 			table.Store(next)
 		}
 	})

@@ -123,7 +123,8 @@ func TestTargetsAreAnsweredAsByHAProxy(t *testing.T) {
 	} {
 		a := ask(t, c.method, addr, c.target)
 		if a.status != c.status || a.header.Get("Content-Type") != c.kind || !strings.HasPrefix(a.body, c.begins) {
-			t.Errorf("%s %s: got %d %q %.60q; want %d %q %.60q", c.method, c.target, a.status, a.header.Get("Content-Type"), a.body, c.status, c.kind, c.begins)
+			t.Errorf("%s %s: got %d %q %.60q; want %d %q %.60q",
+				c.method, c.target, a.status, a.header.Get("Content-Type"), a.body, c.status, c.kind, c.begins)
 		}
 		if whole := c.begins; (whole == body200 || whole == body503) && a.body != whole {
 			t.Errorf("%s %s: body is %q", c.method, c.target, a.body)
@@ -218,7 +219,8 @@ func TestStatusAndProblemsAreJSON(t *testing.T) {
 	addr := good(t)
 	for target, want := range map[string][]string{
 		"/v1/problems": {`"problems": [`, `"label": "HAPROXY_0_MODE"`, `"remedy": "write http or tcp"`, `"value": "<b>heavy</b>"`},
-		"/v1/status":   {`"generation": 1`, `"servers": 12`, `"usable": 6`, `"draining": 2`, `"endpoint": "http://m1.example:8080"`, `"problems": 2`},
+		"/v1/status": {`"generation": 1`, `"servers": 12`, `"usable": 6`, `"draining": 2`, `"problems": 2`,
+			`"endpoint": "http://m1.example:8080"`},
 		"/v1/verdicts": {`"why": "exposed"`},
 	} {
 		body := get(t, addr, target)

@@ -25,7 +25,8 @@ func TestQueryTokens(t *testing.T) {
 			t.Errorf("%s: %+v %v, want %+v", target, got, ok, want)
 		}
 	}
-	for _, target := range []string{"", "*", "/", "/haproxy", "host:9090", "http://haproxy?stats", "http://h?x/haproxy?stats", "/x/haproxy?stats", "/%68aproxy?stats"} {
+	for _, target := range []string{"", "*", "/", "/haproxy", "host:9090", "http://haproxy?stats", "http://h?x/haproxy?stats",
+		"/x/haproxy?stats", "/%68aproxy?stats"} {
 		if q, ok := parseQuery(target); ok {
 			t.Errorf("%s asks for %+v", target, q)
 		}
