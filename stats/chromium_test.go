@@ -53,7 +53,8 @@ func TestPageFitsInChromium(t *testing.T) {
 	harness := httptest.NewServer(mux)
 	defer harness.Close()
 
-	dom := browser(t, "--window-size=1700,1000", "--virtual-time-budget=5000", "--dump-dom", harness.URL+"/measure")
+	drawn := filepath.Join(t.TempDir(), "page.png")
+	dom := browser(t, "--window-size=1700,4100", "--virtual-time-budget=5000", "--dump-dom", "--screenshot="+drawn, harness.URL+"/measure")
 	found := regexp.MustCompile(`(?s)<pre id="out">cells: (\d+)\n(.*)\nend</pre>`).FindStringSubmatch(dom)
 	if found == nil || found[1] == "0" {
 		t.Fatalf("nothing was measured:\n%.2000s", dom)
@@ -61,23 +62,19 @@ func TestPageFitsInChromium(t *testing.T) {
 	if found[2] != "" {
 		t.Error(found[2])
 	}
+	if info, err := os.Stat(drawn); err != nil || info.Size() < 10_000 {
+		t.Errorf("nothing was drawn: %v, %v", info, err)
+	}
 }
 
-func TestPageIsDrawnByChromium(t *testing.T) {
-	browser := chromium(t)
-	page, folder := "http://"+good(t)+"/haproxy?stats", *shots
-	schemes := map[string][]string{"light": nil}
-	if folder == "" {
-		folder = t.TempDir()
-	} else {
-		schemes["dark"] = []string{"--force-dark-mode", "--blink-settings=preferredColorScheme=0"}
+// With -screenshots=FOLDER: what to look at after a change of the page.
+func TestScreenshots(t *testing.T) {
+	if *shots == "" {
+		t.Skip("no -screenshots")
 	}
-	for name, args := range schemes {
-		file := filepath.Join(folder, "page-"+name+".png")
-		browser(t, append(args, "--window-size=1600,1500", "--screenshot="+file, page)...)
-		if info, err := os.Stat(file); err != nil || info.Size() < 10_000 {
-			t.Errorf("no screenshot: %v, %v", info, err)
-		}
+	browser, page := chromium(t), "http://"+good(t)+"/haproxy?stats"
+	for scheme, args := range map[string][]string{"light": nil, "dark": {"--force-dark-mode", "--blink-settings=preferredColorScheme=0"}} {
+		browser(t, append(args, "--window-size=1600,1300", "--screenshot="+filepath.Join(*shots, "page-"+scheme+".png"), page)...)
 	}
 }
 

@@ -20,7 +20,7 @@ var (
 	//go:embed assets/page.css
 	pageCSS string
 
-	pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"ago": ago}).Parse(pageHTML))
+	pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 )
 
 // pagePolicy lets a browser load nothing and run nothing, whatever text of others the page may hold.
@@ -113,7 +113,7 @@ var banners = map[string]banner{
 	"UNKN": {"active_no_check", "The result is not known."},
 }
 
-// The links of the page, and what it says of its own condition.
+// What follows is for the template: links, then the process and Marathon.
 
 func (p *page) Clean() string { q := p.Query; q.code = ""; return q.target() }
 func (p *page) CSV() string   { q := p.Query; q.format = formatCSV; return q.target() }

@@ -141,7 +141,8 @@ func (v *view) serverRow(b *route.Backend, s *route.Server) row {
 	return r
 }
 
-// serverStatus is HAProxy's word for a server and the class of its row (decisions: status words).
+// serverStatus is HAProxy's word for a server and the class of its row. A draining server reads MAINT because zdd.py waits for
+// that word; one that waits for its first probe is DOWN, not "UP 1/3" as in HAProxy, because it takes no request.
 func serverStatus(draining bool, h route.Health) (status, class string) {
 	switch {
 	case draining:
