@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"time"
 
 	"marathon-lb/marathon/marathontest"
 )
@@ -20,6 +21,9 @@ const (
 	demoStats     = 9090
 )
 
+// demoLinger is how long a task of the demo serves on after SIGTERM: long enough for a person to see it drain.
+const demoLinger = 5 * time.Second
+
 // demo shows the load-balancing part of the DC/OS 101 tutorial with a simulated Marathon, on loopback and without root, until a
 // signal ends it. Further arguments are flags of the load balancer.
 func (c command) demo(args []string) int {
@@ -27,7 +31,9 @@ func (c command) demo(args []string) int {
 	if err != nil {
 		return c.cannot(err)
 	}
-	sim := marathontest.New(marathontest.Options{Addr: loopback(ports[demoSimulator]), Timing: marathontest.Typical()})
+	sim := marathontest.New(marathontest.Options{
+		Addr: loopback(ports[demoSimulator]), Timing: marathontest.Typical(), Behaviour: marathontest.Behaviour{Linger: demoLinger},
+	})
 	o, code := c.parse(append([]string{
 		"sse", "--marathon", "http://" + loopback(ports[demoSimulator]), "--group", "external", "--health-check",
 		"--http-bind", loopback(ports[demoHTTP]), "--appid-bind", loopback(ports[demoAppID]), "--stats-bind", loopback(ports[demoStats]),
@@ -79,8 +85,9 @@ func choosePorts(out io.Writer) (map[int]int, error) {
 
 // app2 is the tutorial's app: tasks that say who they are.
 func app2(servicePort int) marathontest.App {
+	grace := int(2 * demoLinger / time.Second)
 	return marathontest.App{
-		ID: demoApp, Instances: 1,
+		ID: demoApp, Instances: 1, TaskKillGracePeriodSeconds: &grace,
 		Networks:  []marathontest.Network{{Mode: "container/bridge"}},
 		Container: &marathontest.Container{PortMappings: []marathontest.PortMapping{{ContainerPort: 8080, ServicePort: servicePort}}},
 		Labels:    map[string]string{"HAPROXY_GROUP": "external"},
@@ -113,7 +120,8 @@ This is part 8, "Load-Balancing", of the DC/OS 101 tutorial, on this machine alo
 
 4. Look at the statistics page: %s/haproxy?stats
 
-5. Scale back to one (dcos marathon app update %s instances=1): the task that leaves drains.
+5. Scale back to one (dcos marathon app update %s instances=1). The task that leaves drains: on the page it is in
+   MAINT for some seconds, while requests go to the other one.
    %s
 
 Ctrl-C ends the demo.
