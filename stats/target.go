@@ -14,11 +14,11 @@ const (
 
 // query is what a request asks of the statistics report.
 type query struct {
-	format   format
-	hideDown bool   // ;up: leave out servers that are DOWN or MAINT
-	hideMain bool   // ;no-maint: leave out those in MAINT
-	scope    string // only proxies whose name contains it, without regard to case
-	code     string // ;st=: result of an action, four letters
+	format    format
+	hideDown  bool   // ;up: leave out servers that are DOWN or MAINT
+	hideMaint bool   // ;no-maint: leave out those in MAINT
+	scope     string // only proxies whose name contains it, without regard to case
+	code      string // ;st=: result of an action, four letters
 }
 
 const (
@@ -44,7 +44,7 @@ func parseQuery(target string) (q query, ok bool) {
 	case has(";csv"):
 		q.format = formatCSV
 	}
-	q.hideDown, q.hideMain = has(";up"), has(";no-maint")
+	q.hideDown, q.hideMaint = has(";up"), has(";no-maint")
 	q.scope = scopeOf(rest)
 	if _, code, ok := strings.Cut(rest, ";st="); ok && len(code) >= 4 {
 		q.code = code[:4]
@@ -92,7 +92,7 @@ func (q query) target() string {
 	if q.hideDown {
 		t += ";up"
 	}
-	if q.hideMain {
+	if q.hideMaint {
 		t += ";no-maint"
 	}
 	if q.scope != "" {
@@ -112,7 +112,7 @@ func (q query) filter(rows []row) []row {
 		if !strings.Contains(strings.ToLower(r.pxname), scope) || r.kind == server && q.hides(&r) {
 			continue
 		}
-		if r.kind == backend && (q.hideDown || q.hideMain) {
+		if r.kind == backend && (q.hideDown || q.hideMaint) {
 			r.status += r.share()
 		}
 		kept = append(kept, r)
@@ -122,5 +122,5 @@ func (q query) filter(rows []row) []row {
 
 func (q query) hides(r *row) bool {
 	down := r.status == "DOWN" && !r.waiting // one that waits for its first probe is on its way up
-	return r.draining && (q.hideDown || q.hideMain) || down && q.hideDown
+	return r.draining && (q.hideDown || q.hideMaint) || down && q.hideDown
 }

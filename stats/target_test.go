@@ -8,7 +8,7 @@ import (
 func TestQueryTokens(t *testing.T) {
 	for target, want := range map[string]query{
 		"/haproxy?stats":                             {},
-		"/haproxy?stats;csv;up;no-maint":             {format: formatCSV, hideDown: true, hideMain: true},
+		"/haproxy?stats;csv;up;no-maint":             {format: formatCSV, hideDown: true, hideMaint: true},
 		"/haproxy?stats/;csv;norefresh":              {format: formatCSV},
 		"/haproxy?stats;json;csv":                    {format: formatJSON},
 		"/haproxy?stats;typed;csv":                   {format: formatOther},
