@@ -4,23 +4,8 @@
 // A Server speaks Marathon 1.9's REST API and event stream, keeps definitions, carries out deployments, probes health, and runs tasks:
 // real servers on this machine, each on a port of its own, that start, serve, get SIGTERM and die as told.
 //
-//	s := marathontest.New(marathontest.Options{})
-//	if err := s.Start(ctx); err != nil {
-//		return err
-//	}
-//	defer s.Close()
-//	s.Create(marathontest.App{
-//		ID: "/dcos-101/app2", Instances: 1,
-//		Networks:  []marathontest.Network{{Mode: "container/bridge"}},
-//		Container: &marathontest.Container{PortMappings: []marathontest.PortMapping{{ContainerPort: 8080, ServicePort: 10000}}},
-//		Labels:    map[string]string{"HAPROXY_GROUP": "external"},
-//	})
-//	s.WaitRunning(ctx, "/dcos-101/app2", 1)
-//	http.Get("http://" + s.Tasks("/dcos-101/app2")[0].Addrs()[0].String()) // Hello from /dcos-101/app2, task ...
-//	id, _ := s.Scale("/dcos-101/app2", 2)
-//	s.WaitDeployment(ctx, id)
-//	s.StopListening() // Marathon is down, its tasks are not
-//	s.Listen()
+// How long news takes is measured with Options.OnEvent, whose events carry the instant they were published, and with FirstRequest and
+// LastRequest of the task concerned.
 //
 // It is the present dialect only (1.8 and later), one leader, and without the parts a load balancer never sees: resources, volumes,
 // pods, dependencies, readiness checks. Agents are IPv4; containers get addresses 127.1.x.y, which only Linux has.

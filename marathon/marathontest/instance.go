@@ -29,12 +29,10 @@ type ending struct {
 // status Marathon hears of is TASK_STARTING.
 var conditions = map[string]string{
 	"TASK_STAGING": "Provisioned", "TASK_STARTING": "Starting", "TASK_RUNNING": "Running", "TASK_KILLING": "Killing",
-	"TASK_KILLED": "Killed", "TASK_FAILED": "Failed", "TASK_FINISHED": "Finished", "TASK_ERROR": "Error",
+	"TASK_KILLED": "Killed", "TASK_FAILED": "Failed",
 }
 
-func terminal(state string) bool {
-	return slices.Contains([]string{"TASK_KILLED", "TASK_FAILED", "TASK_FINISHED", "TASK_ERROR"}, state)
-}
+func terminal(state string) bool { return state == "TASK_KILLED" || state == "TASK_FAILED" }
 
 // schedule begins a new instance of an app; s.mu is held.
 func (s *Server) schedule(a *App) {
@@ -154,14 +152,12 @@ func (s *Server) update(t *Task, state, message string) {
 // set gives a task a state and publishes it; s.mu is held.
 func (s *Server) set(t *Task, state, message string) {
 	t.state = state
-	switch state {
-	case "TASK_STAGING": // Marathon's own invention, no status of Mesos
+	if state == "TASK_RUNNING" {
+		t.started, t.visible = time.Now(), t.addresses
+	}
+	if state == "TASK_STAGING" { // Marathon's own invention, no status of Mesos
 		t.staged = time.Now()
-	case "TASK_RUNNING":
-		t.started = time.Now()
-		t.visible = t.addresses
-		s.publishStatus(t, message)
-	default:
+	} else {
 		s.publishStatus(t, message)
 	}
 	s.move(t.instance, conditions[state])

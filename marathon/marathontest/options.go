@@ -27,7 +27,7 @@ type Options struct {
 
 	// Timing is how long things take; Fast if zero. A Heartbeat or Second of 0 is that of Fast, other fields may be 0.
 	Timing Timing
-	// Jitter spreads the times of launches and kills by plus or minus this share (0.2 for 20 %); 0 for none.
+	// Jitter spreads all times by plus or minus this share (0.2 for 20 %); 0 for none.
 	Jitter float64
 	// Seed makes ids, jitter and random faults repeatable.
 	Seed uint64

@@ -107,7 +107,7 @@ func (p *process) enter() bool {
 func (p *process) connState(c net.Conn, state http.ConnState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over && (state == http.StateNew || state == http.StateIdle) {
+	if p.stopped || p.over && (state == http.StateNew || state == http.StateIdle) {
 		c.Close()
 		state = http.StateClosed
 	}
