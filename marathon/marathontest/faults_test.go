@@ -137,8 +137,9 @@ func TestMarathonGoesAndComesBackWithItsState(t *testing.T) {
 func TestTheAPIFailsAsTold(t *testing.T) {
 	s, _ := start(t, marathontest.Options{})
 	run(t, s, web("/x", 1))
+	patience := 10 * time.Second
 	ask := func(path string) (int, string, error) {
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 200 * time.Millisecond}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 		r, err := client.Get(s.URL() + path)
 		if err != nil {
 			return 0, "", err
@@ -167,7 +168,11 @@ func TestTheAPIFailsAsTold(t *testing.T) {
 		want("/v2/apps/x", 503, "<html>", false)
 		want("/v2/apps", 200, `"/x"`, false)
 	})
-	with(marathontest.APIFault{Hang: true}, func() { want("/v2/apps", 0, "", true) })
+	with(marathontest.APIFault{Hang: true}, func() {
+		patience = 100 * time.Millisecond
+		want("/v2/apps", 0, "", true)
+		patience = 10 * time.Second
+	})
 	with(marathontest.APIFault{Latency: 20 * time.Millisecond}, func() {
 		began := time.Now()
 		want("/v2/apps", 200, `"/x"`, false)
@@ -254,8 +259,10 @@ func TestTheSwitchesOverHTTP(t *testing.T) {
 		t.Error(status)
 	}
 	must(t, s.Wait(soon(t), func() bool { return s.Tasks("/x")[0] != task }))
-	flip("/sim/down?for=50ms", 200)
+	s.SetStreamFaults(marathontest.StreamFaults{})
 	reader, _ := subscribe(t, s, "")
+	reader.frame(t)
+	flip("/sim/down?for=50ms", 200)
 	if _, err := reader.rest(); err != nil {
 		t.Error(err)
 	}

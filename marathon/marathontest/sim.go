@@ -116,7 +116,7 @@ func (s *Server) tasks() (all []*Task) {
 	return all
 }
 
-// absent takes Marathon away for a while, with what asked for it having been answered.
+// absent takes Marathon away for a while, once the request for it has been answered.
 func (s *Server) absent(d time.Duration) {
 	s.pause(100*time.Millisecond, nil)
 	s.StopListening()

@@ -59,14 +59,14 @@ func TestTheHeartbeatIsTwoWrites(t *testing.T) {
 }
 
 func TestAReaderHearsOfItselfAfterTheHeadAndOthersOfItsLeaving(t *testing.T) {
-	s, _ := start(t, marathontest.Options{Timing: quick(func(t *marathontest.Timing) { t.AttachGap = 100 * time.Millisecond })})
+	s, _ := start(t, marathontest.Options{Timing: quick(func(t *marathontest.Timing) { t.AttachGap = 400 * time.Millisecond })})
 	began := time.Now()
 	first, _ := subscribe(t, s, "")
-	if gap := time.Since(began); gap > 90*time.Millisecond {
+	if gap := time.Since(began); gap > 350*time.Millisecond {
 		t.Errorf("the head took %v", gap)
 	}
 	first.frame(t)
-	if gap := time.Since(began); gap < 100*time.Millisecond {
+	if gap := time.Since(began); gap < 400*time.Millisecond {
 		t.Errorf("subscribed after %v", gap)
 	}
 	second, _ := subscribe(t, s, "")

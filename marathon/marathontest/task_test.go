@@ -150,7 +150,7 @@ func TestWhatBecomesOfARunningRequestWhenItsTaskIsKilled(t *testing.T) {
 }
 
 func TestAKilledTaskLingersThenClosesIdleConnections(t *testing.T) {
-	s, log := start(t, marathontest.Options{Behaviour: marathontest.Behaviour{Linger: 200 * time.Millisecond}})
+	s, log := start(t, marathontest.Options{Behaviour: marathontest.Behaviour{Linger: 500 * time.Millisecond}})
 	run(t, s, marathontest.App{ID: "/x", Instances: 1})
 	task := s.Tasks("/x")[0]
 	conn, err := net.Dial("tcp", task.Addrs()[0].String())
@@ -179,7 +179,7 @@ func TestAKilledTaskLingersThenClosesIdleConnections(t *testing.T) {
 			killed = e.At
 		}
 	}
-	if d := killed.Sub(killing); d < 200*time.Millisecond {
+	if d := killed.Sub(killing); d < 500*time.Millisecond {
 		t.Errorf("died after %v", d)
 	}
 	if task.Requests() != 2 || !task.LastRequest().After(killing) {
@@ -188,7 +188,7 @@ func TestAKilledTaskLingersThenClosesIdleConnections(t *testing.T) {
 }
 
 func TestAPortIsClosedUntilTheProcessListens(t *testing.T) {
-	s, _ := start(t, marathontest.Options{Behaviour: marathontest.Behaviour{SlowStart: 200 * time.Millisecond}})
+	s, _ := start(t, marathontest.Options{Behaviour: marathontest.Behaviour{SlowStart: 500 * time.Millisecond}})
 	a := web("/x", 1)
 	a.HealthChecks[0].GracePeriodSeconds = 300
 	_, err := s.Create(a)
