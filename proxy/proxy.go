@@ -202,11 +202,7 @@ func (p *Proxy) bindFailed() {
 // drain ends the proxy's life: cut ends what still runs when its time is up.
 func (p *Proxy) drain(cut func()) {
 	p.mu.Lock()
-	var gone []*route.Listener
-	for _, l := range p.Table().Listeners() {
-		gone = append(gone, l)
-	}
-	p.close(gone)
+	p.close(p.Table().Listeners())
 	p.mu.Unlock()
 	ended := make(chan struct{})
 	go func() { p.work.Wait(); close(ended) }()
