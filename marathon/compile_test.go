@@ -116,6 +116,7 @@ func TestALoserOfAPortIsStillReachedByHost(t *testing.T) {
 	if v := verdictOf(t, c, "/b", 0); v.Why != route.PortConflict || v.Backend != "b_10000" {
 		t.Errorf("verdict %+v", v)
 	}
+	wantProblem(t, c.Problems(), "HAPROXY_0_PORT=the port belongs to port 0 of /a; it is not opened, only host and app id lead to the service")
 }
 
 func TestNoAppCanTakeAPortOfTheLoadBalancer(t *testing.T) {

@@ -198,6 +198,46 @@ func TestAWatcherSwampedWithWishesWaitsForItsFullRead(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatNoEventSpokeOfIsACollapse(t *testing.T) {
+	w := NewWatcher(Options{Groups: []string{"*"}}, idleClient(t), NewCompiler(Options{}), zap.NewNop(), nil)
+	four := func(id string) App {
+		a := App{ID: id, Version: "1"}
+		for i := range 4 {
+			a.Tasks = append(a.Tasks, Task{ID: fmt.Sprint(id, i), State: TaskRunning, StartedAt: Time{t0}})
+		}
+		return a
+	}
+	for _, id := range []string{"/a", "/b"} {
+		h, _ := w.picture.draft(four(id), w.picture.tick(), t0)
+		w.picture.put(h)
+	}
+	read := w.picture.tick()
+	empty, _ := w.picture.draft(App{ID: "/b", Version: "1"}, read, t0)
+	drafts := map[string]*held{"/b": empty} // /a is gone, /b has no task left
+	if got, want := w.weigh(drafts, List{}, read), (loss{apps: 1, appsBefore: 2, appsAfter: 1, servers: 8, serversBefore: 8}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	w.spoken["/a"], w.spoken["/b"] = 1, 1
+	if got, want := w.weigh(drafts, List{}, read), (loss{appsBefore: 2, appsAfter: 1, serversBefore: 8}); got != want {
+		t.Errorf("after events: got %+v, want %+v", got, want)
+	}
+	if got := w.weigh(drafts, List{Bad: []AppError{{ID: "/a"}}}, read); got.appsAfter != 2 {
+		t.Errorf("an app that cannot be read counts as gone: %+v", got)
+	}
+}
+
+func TestAFullReadLetsGoOfWhatItConfirms(t *testing.T) {
+	w := NewWatcher(Options{}, idleClient(t), NewCompiler(Options{}), zap.NewNop(), nil)
+	w.picture.patches["t"] = patch{event: w.picture.tick(), app: "/a", state: TaskUnreachable}
+	w.spoken["/a"] = 1
+	w.agenda.want("/a", 1, t0)
+	w.deploys["/a"] = t0.Add(-finalFor - 1)
+	w.settle(w.picture.tick(), List{}, t0)
+	if len(w.picture.patches)+len(w.spoken)+len(w.deploys)+w.agenda.waiting() > 0 {
+		t.Errorf("kept: %v %v %v, %d wishes", w.picture.patches, w.spoken, w.deploys, w.agenda.waiting())
+	}
+}
+
 func idleClient(t *testing.T) *Client {
 	c, err := NewClient(ClientOptions{Endpoints: []string{"http://127.0.0.1:1"}})
 	if err != nil {

@@ -535,6 +535,47 @@ func TestACollapseThatPassesHarmsNobody(t *testing.T) {
 	}
 }
 
+func TestAWishDuringAFullReadLeadsToAnother(t *testing.T) {
+	s := start(t, "scale-down", external(), twoOld())
+	s.want("31100 ready, 31200 ready")
+	release := s.hold()
+	reads := s.reads.Load()
+	s.watcher.Resync()
+	s.until(func() bool { return s.reads.Load() == reads+1 }, func() string { return "no read" })
+	s.watcher.Resync()
+	events := s.watcher.Status().Events
+	s.events <- sample(t, "event_stream_detached") // mostly taken after the wish
+	s.untilStatus("told", func(st marathon.Status) bool { return st.Events > events })
+	release()
+	s.until(func() bool { return s.reads.Load() == reads+2 }, func() string { return "the second wish is forgotten" })
+}
+
+func TestAnEventAboutAHundredAppsLeadsToOneRead(t *testing.T) {
+	var actions []string
+	for i := range 100 {
+		actions = append(actions, fmt.Sprintf(`{"action":"ScaleApplication","app":"/shop/app%d"}`, i))
+	}
+	s := start(t, "scale-down", external(), twoOld())
+	s.want("31100 ready, 31200 ready")
+	reads := s.reads.Load()
+	s.have(shopWeb(oldVersion, running(old0, 1, 31100)))
+	s.events <- `data: {"eventType":"deployment_success","id":"d","plan":{"steps":[{"actions":[` + strings.Join(actions, ",") + "]}]}}\r\n\r\n"
+	s.want("31100 ready")
+	s.resync()
+	if n := s.reads.Load() - reads; n > 3 { // two of them for resync
+		t.Errorf("%d reads", n)
+	}
+}
+
+func TestAStreamThatSendsNothingIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	s := start(t, "scale-down", external(), twoOld())
+	s.want("31100 ready, 31200 ready")
+	s.have(shopWeb(oldVersion, running(old0, 1, 31100)))
+	s.events <- hangUp // the next stream opens and is silent
+	s.want("31100 ready")
+}
+
 func TestAReconnectReadsEverything(t *testing.T) {
 	s := start(t, "scale-down", external(), twoOld())
 	s.want("31100 ready, 31200 ready")
