@@ -94,8 +94,8 @@ func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
 func html(w http.ResponseWriter, status int, reason string) {
 	w.Header().Set("Content-Type", "text/html;charset=iso-8859-1")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, "<html><head><title>Error %d </title></head><body><h2>HTTP ERROR: %d</h2><p>Reason: <pre>%s</pre></p></body></html>\n",
-		status, status, reason)
+	fmt.Fprintf(w, "<html><head><title>Error %d </title></head><body><h2>HTTP ERROR: %d</h2>"+
+		"<p>Reason: <pre>%s</pre></p></body></html>\n", status, status, reason)
 }
 
 // reply answers with JSON, compressed if the client likes.

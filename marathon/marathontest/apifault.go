@@ -15,7 +15,7 @@ type APIFault struct {
 	For       time.Duration // is over after that; 0 for no limit
 	Latency   time.Duration // answers so much later
 	Hang      bool          // never answers
-	Status    int           // answers this status with an HTML page and does nothing
+	Status    int           // answers this status, 200 to 599, with an HTML page and does nothing
 	HTML200   bool          // answers 200 with the HTML page of a proxy that wants a login
 	Truncate  bool          // breaks the connection in the middle of the body
 	EmptyApps bool          // answers GET /v2/apps with {"apps":[]}

@@ -28,7 +28,7 @@ func (s *Server) newVersion() string {
 	return stamp(now)
 }
 
-// apply carries out a change. In Marathon's order: the deployment begins, then the new definitions can be read, then the rest is told.
+// apply carries out a change in Marathon's order: the deployment begins, the new definitions can be read, the rest is told.
 func (s *Server) apply(c change) (*deployment, *Error) {
 	s.updates.Lock()
 	defer s.updates.Unlock()

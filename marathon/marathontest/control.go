@@ -130,8 +130,8 @@ func (s *Server) deleteApp(id string, force bool) (*deployment, *Error) {
 	return s.apply(change{apps: map[string]*App{id: nil}, group: parent(id), force: force})
 }
 
-// kill kills the tasks that match. With scale their apps shrink by a deployment; else others follow in the same instances, or in new
-// ones if the instances are wiped.
+// kill kills the tasks that match. With scale their apps shrink by a deployment; else others follow in the same instances, or in
+// new ones if the instances are wiped.
 func (s *Server) kill(match func(*Task) bool, scale, wipe, force bool) ([]taskView, *deployment, *Error) {
 	s.mu.Lock()
 	var doomed []*instance

@@ -1,11 +1,11 @@
-// Package marathontest is a Marathon with agents and tasks: to clients of Marathon what net/http/httptest is to those of HTTP. It
-// serves tests and the demo.
+// Package marathontest is a Marathon with agents and tasks: to clients of Marathon what net/http/httptest is to those of HTTP.
+// It serves tests and the demo.
 //
-// A Server speaks Marathon 1.9's REST API and event stream, keeps definitions, carries out deployments, probes health, and runs tasks:
-// real servers on this machine, each on a port of its own, that start, serve, get SIGTERM and die as told.
+// A Server speaks Marathon 1.9's REST API and event stream, keeps definitions, carries out deployments, probes health, and runs
+// tasks: real servers on this machine, each on a port of its own, that start, serve, get SIGTERM and die as told.
 //
-// How long news takes is measured with Options.OnEvent, whose events carry the instant they were published, and with FirstRequest and
-// LastRequest of the task concerned.
+// How long news takes is measured with Options.OnEvent, whose events carry the instant they were published, and with FirstRequest
+// and LastRequest of the task concerned.
 //
 // It is the present dialect only (1.8 and later), one leader, and without the parts a load balancer never sees: resources, volumes,
 // pods, dependencies, readiness checks. Agents are IPv4; containers get addresses 127.1.x.y, which only Linux has.

@@ -94,11 +94,17 @@ func TestMalformedFrames(t *testing.T) {
 	for kind, want := range map[string]string{
 		"badjson": "\"x\",\r\n\r\n", "twoobjects": "}\r\ndata: {", "noevent": "data: {", "unknown": "event: brand_new_event\r\n",
 		"nulls": `"ports":null`, "lfonly": "}\n\n", "comment": ": a comment\r\n\r\n", "idretry": "id: 7\r\nretry: 10\r\n",
-		"huge": strings.Repeat("x", 20<<20) + "\"}}\r\n\r\n",
 	} {
 		must(t, s.SendMalformed(kind))
 		w.until(t, want)
 	}
+	must(t, s.SendMalformed("huge"))
+	w.conn.SetDeadline(time.Now().Add(time.Minute))
+	w.until(t, "\r\ndata: {")
+	if _, err := io.CopyN(io.Discard, w, 20<<20); err != nil {
+		t.Error(err)
+	}
+	w.until(t, "xxx\"}}\r\n\r\n")
 	if err := s.SendMalformed("poem"); err == nil || !strings.Contains(err.Error(), "there are huge, badjson,") {
 		t.Error(err)
 	}

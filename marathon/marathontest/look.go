@@ -100,7 +100,7 @@ func (s *Server) look() *snapshot {
 	return l
 }
 
-// count adds an instance to the app's tasks and counters. Instances still waiting for an offer have no task, unless one ended there.
+// count adds an instance to the app's tasks and counters. One that waits for an offer has no task, unless one ended there.
 func (v *appView) count(i *instance) {
 	switch i.condition {
 	case "Scheduled", "Provisioned", "Starting":

@@ -53,7 +53,7 @@ type Timing struct {
 	KillGrace   time.Duration // from SIGTERM to SIGKILL for apps without taskKillGracePeriodSeconds
 	Heartbeat   time.Duration // between two empty lines on the event stream
 	AttachGap   time.Duration // from the head of the event stream to the subscription; events between are lost
-	Second      time.Duration // the length of a second of intervalSeconds, delaySeconds and gracePeriodSeconds; no other is scaled
+	Second      time.Duration // the length of a second of intervalSeconds, delaySeconds and gracePeriodSeconds, and of no other
 	MesosUpdate time.Duration // from the end of a process to its terminal status
 }
 
@@ -77,7 +77,7 @@ func Fast() Timing {
 
 // Behaviour is how the process of a task behaves.
 type Behaviour struct {
-	TCP           bool          // serves connections (Options.Conn) instead of HTTP; the app's label MARATHONTEST_KIND=tcp does the same
+	TCP           bool          // serves Options.Conn instead of HTTP, as does an app's label MARATHONTEST_KIND=tcp
 	SlowStart     time.Duration // from TASK_RUNNING until the ports are open
 	Linger        time.Duration // goes on serving as if nothing had happened so long after SIGTERM
 	Abrupt        bool          // then resets running connections, instead of finishing their requests

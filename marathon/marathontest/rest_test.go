@@ -159,7 +159,8 @@ func TestOtherResources(t *testing.T) {
 		}
 	}
 	_, _, info := call(t, s, "GET", "/v2/info", "")
-	if info["leader"] != s.Addr() || info["elected"] != true || fmt.Sprint(info["marathon_config"].(map[string]any)["features"]) != "[task_killing]" {
+	features := fmt.Sprint(info["marathon_config"].(map[string]any)["features"])
+	if info["leader"] != s.Addr() || info["elected"] != true || features != "[task_killing]" {
 		t.Error(info)
 	}
 	_, _, root := call(t, s, "GET", "/v2/groups", "")
@@ -203,8 +204,8 @@ func TestManyTasksAreKilledAtOnce(t *testing.T) {
 
 func TestDefinitionsInTheOldDialectAreUnderstood(t *testing.T) {
 	s, _ := start(t, marathontest.Options{})
-	status, _, got := call(t, s, "POST", "/v2/apps", `{"id":"dcos-101/app2","container":{"type":"DOCKER","docker":{"image":"app2","network":"BRIDGE",
-		"portMappings":[{"containerPort":8080,"hostPort":0,"servicePort":10000,"protocol":"tcp"}]}}}`)
+	status, _, got := call(t, s, "POST", "/v2/apps", `{"id":"dcos-101/app2","container":{"type":"DOCKER","docker":{"image":"app2",
+		"network":"BRIDGE","portMappings":[{"containerPort":8080,"hostPort":0,"servicePort":10000,"protocol":"tcp"}]}}}`)
 	app := s.App("/dcos-101/app2")
 	if status != 201 || app.Networks[0].Mode != "container/bridge" || app.Container.PortMappings[0].ServicePort != 10000 {
 		t.Errorf("%d %v", status, got)
@@ -212,7 +213,8 @@ func TestDefinitionsInTheOldDialectAreUnderstood(t *testing.T) {
 	if _, _, got := call(t, s, "POST", "/v2/apps", `{"id":"/old","ports":[0,9000]}`); s.App("/old").PortDefinitions[1].Port != 9000 {
 		t.Error(got)
 	}
-	if _, _, got := call(t, s, "POST", "/v2/apps", `{"id":"/ip","ipAddress":{"networkName":"dcos"}}`); s.App("/ip").Networks[0].Name != "dcos" {
+	_, _, got = call(t, s, "POST", "/v2/apps", `{"id":"/ip","ipAddress":{"networkName":"dcos"}}`)
+	if n := s.App("/ip").Networks[0]; n.Name != "dcos" || n.Mode != "container" {
 		t.Error(got)
 	}
 }

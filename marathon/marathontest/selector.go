@@ -7,8 +7,10 @@ import (
 	"strings"
 )
 
+const term = `(?:\\.|[-A-Za-z0-9_.])+`
+
 var (
-	requirement = regexp.MustCompile(`^\s*((?:\\.|[-A-Za-z0-9_.])+)\s*(?:(==|!=)\s*((?:\\.|[-A-Za-z0-9_.])+)|\s(in|notin)\s*\(([^()]*)\))?\s*$`)
+	requirement = regexp.MustCompile(`^\s*(` + term + `)\s*(?:(==|!=)\s*(` + term + `)|\s(in|notin)\s*\(([^()]*)\))?\s*$`)
 	comma       = regexp.MustCompile(`\\.|\([^()]*\)|,`) // those outside parentheses separate, unless escaped
 	escaped     = regexp.MustCompile(`\\(.)`)
 )

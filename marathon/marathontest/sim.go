@@ -62,6 +62,9 @@ func (s *Server) switches(path string, q *params) func() error {
 			Latency: q.duration("latency"), Hang: q.flag("hang"), Status: int(q.number("status")), HTML200: q.flag("html200"),
 			Truncate: q.flag("truncate"), EmptyApps: q.flag("emptyapps"),
 		}
+		if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+			return func() error { return fmt.Errorf("status %d is not between 200 and 599", f.Status) }
+		}
 		return always(func() { s.AddAPIFault(f) })
 	case "api/clear":
 		return always(s.ClearAPIFaults)

@@ -16,7 +16,8 @@ import (
 
 // Whatever is asked for at the same time, in the end each app has its instances, and no task lived twice.
 func TestAStorm(t *testing.T) {
-	s, log := start(t, marathontest.Options{Jitter: 0.5, Timing: quick(func(t *marathontest.Timing) { t.KillGrace = 100 * time.Millisecond })})
+	timing := quick(func(t *marathontest.Timing) { t.KillGrace = 100 * time.Millisecond })
+	s, log := start(t, marathontest.Options{Jitter: 0.5, Timing: timing})
 	apps := []string{"/a", "/b", "/c"}
 	for _, id := range apps {
 		run(t, s, web(id, 2))

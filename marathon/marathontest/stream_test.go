@@ -14,15 +14,15 @@ import (
 func TestTheBytesOfTheEventStream(t *testing.T) {
 	s, _ := start(t, marathontest.Options{Timing: quick(func(t *marathontest.Timing) { t.Heartbeat = 30 * time.Millisecond })})
 	w, head := subscribe(t, s, "")
-	const want = "HTTP/1.1 200 OK\r\nDate: DATE\r\nX-Marathon-Leader: LEADER\r\nX-Frame-Options: DENY\r\nX-XSS-Protection: 1; mode=block\r\n" +
-		"Cache-Control: no-cache, no-store, must-revalidate\r\nPragma: no-cache\r\nExpires: 0\r\n" +
+	const want = "HTTP/1.1 200 OK\r\nDate: DATE\r\nX-Marathon-Leader: LEADER\r\n" +
+		"X-Frame-Options: DENY\r\nX-XSS-Protection: 1; mode=block\r\nCache-Control: no-cache, no-store, must-revalidate\r\nPragma: no-cache\r\nExpires: 0\r\n" +
 		"Content-Type: text/event-stream;charset=utf-8\r\nConnection: close\r\n\r\n"
 	head = strings.Replace(regexp.MustCompile(`Date: [^\r]*`).ReplaceAllString(head, "Date: DATE"), s.URL(), "LEADER", 1)
 	if head != want {
 		t.Errorf("head %q", head)
 	}
-	form := regexp.MustCompile(`^event: event_stream_attached\r\ndata: \{"remoteAddress":"127\.0\.0\.1","eventType":"event_stream_attached",` +
-		`"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\}\r\n\r\n$`)
+	form := regexp.MustCompile(`^event: event_stream_attached\r\n` +
+		`data: \{"remoteAddress":"127\.0\.0\.1","eventType":"event_stream_attached","timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\}\r\n\r\n$`)
 	if got := w.frame(t); !form.MatchString(got) {
 		t.Errorf("first frame %q", got)
 	}

@@ -101,6 +101,7 @@ func slow(began chan<- bool, release <-chan bool) func(*marathontest.Task) http.
 }
 
 func TestWhatBecomesOfARunningRequestWhenItsTaskIsKilled(t *testing.T) {
+	const terminated, tooLate = "Command terminated with signal Terminated", "Container killed after grace period"
 	for name, c := range map[string]struct {
 		behaviour marathontest.Behaviour
 		grace     time.Duration
@@ -108,10 +109,10 @@ func TestWhatBecomesOfARunningRequestWhenItsTaskIsKilled(t *testing.T) {
 		message   string
 		success   bool
 	}{
-		"graceful":        {marathontest.Behaviour{}, 9 * time.Second, true, "Command terminated with signal Terminated", true},
-		"grace too short": {marathontest.Behaviour{}, 50 * time.Millisecond, false, "Container killed after grace period", false},
-		"abrupt":          {marathontest.Behaviour{Abrupt: true}, 9 * time.Second, false, "Command terminated with signal Terminated", false},
-		"deaf":            {marathontest.Behaviour{IgnoreSIGTERM: true}, 50 * time.Millisecond, false, "Container killed after grace period", false},
+		"graceful":        {marathontest.Behaviour{}, 9 * time.Second, true, terminated, true},
+		"grace too short": {marathontest.Behaviour{}, 50 * time.Millisecond, false, tooLate, false},
+		"abrupt":          {marathontest.Behaviour{Abrupt: true}, 9 * time.Second, false, terminated, false},
+		"deaf":            {marathontest.Behaviour{IgnoreSIGTERM: true}, 50 * time.Millisecond, false, tooLate, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began, release := make(chan bool), make(chan bool)
@@ -281,7 +282,8 @@ func TestRequiredPortsAreTheServicePorts(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	port := taken.Addr().(*net.TCPAddr).Port
-	_, err = s.Create(marathontest.App{ID: "/x", Instances: 1, RequirePorts: true, PortDefinitions: []marathontest.PortDefinition{{Port: port}}})
+	ports := []marathontest.PortDefinition{{Port: port}}
+	_, err = s.Create(marathontest.App{ID: "/x", Instances: 1, RequirePorts: true, PortDefinitions: ports})
 	must(t, err)
 	must(t, s.Wait(soon(t), func() bool { // as long as the port is taken the task fails, and says why
 		_, _, got := call(t, s, "GET", "/v2/apps/x", "")
@@ -305,5 +307,23 @@ func TestPortsAreReusedOnDemand(t *testing.T) {
 	run(t, s, marathontest.App{ID: "/b", Instances: 1})
 	if got := s.Tasks("/b")[0].Addrs()[0]; got != addr {
 		t.Errorf("%v, freed was %v", got, addr)
+	}
+}
+
+func TestKillingMayComeLongAfterSIGTERM(t *testing.T) {
+	s, log := start(t, marathontest.Options{Timing: quick(func(t *marathontest.Timing) { t.KillingLag = 100 * time.Millisecond })})
+	run(t, s, marathontest.App{ID: "/x", Instances: 2})
+	_, err := s.Scale("/x", 1) // exits at once: nobody hears of TASK_KILLING
+	must(t, err)
+	must(t, s.WaitSettled(soon(t)))
+	if story := log.story(); slices.Contains(story, "TASK_KILLING") || !slices.Contains(story, "TASK_KILLED") {
+		t.Error(story)
+	}
+	s.SetBehaviour("/x", marathontest.Behaviour{Linger: 500 * time.Millisecond})
+	_, err = s.Scale("/x", 0)
+	must(t, err)
+	must(t, s.WaitSettled(soon(t)))
+	if story := log.story(); !slices.Contains(story, "TASK_KILLING") {
+		t.Error(story)
 	}
 }
