@@ -66,7 +66,7 @@ func Typical() Timing {
 	}
 }
 
-// Fast is Typical about 50 times faster, for tests; the heartbeat and the commit of definitions stay as they are.
+// Fast is Typical about 50 times faster, for tests; commit, grace, heartbeat and attach gap stay as they are.
 func Fast() Timing {
 	return Timing{
 		Commit: 20 * time.Millisecond, Offer: 4 * time.Millisecond, Staging: 10 * time.Millisecond,
