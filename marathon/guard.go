@@ -74,15 +74,17 @@ func (w *Watcher) weigh(drafts map[string]*held, list List, read uint64) loss {
 		}
 		if next != nil {
 			l.appsAfter++
-		} else if w.spoken[id] == 0 {
+		} else if w.stopping[id] == 0 {
 			l.apps++
 		}
-		l.addServers(old, next, w.o.HealthCheck, w.spoken[id] != 0)
+		l.addServers(old, next, w.o.HealthCheck, w.stopping[id] != 0)
 	}
 	return l
 }
 
-func (l *loss) addServers(old, next *held, obeyHealth, spoken bool) {
+// addServers counts an app's servers. One that an event took away is none of them any more, so what is lost here nobody announced,
+// unless the whole app is being stopped.
+func (l *loss) addServers(old, next *held, obeyHealth, stopping bool) {
 	still := map[string]bool{}
 	if next != nil {
 		for i := range next.app.Tasks {
@@ -96,7 +98,7 @@ func (l *loss) addServers(old, next *held, obeyHealth, spoken bool) {
 			continue
 		}
 		l.serversBefore++
-		if !still[t.ID] && !spoken {
+		if !still[t.ID] && !stopping {
 			l.servers++
 		}
 	}

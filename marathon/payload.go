@@ -129,6 +129,22 @@ func ReadEvents(data []byte) ([]Event, error) {
 	}
 }
 
+// Stops are the ids of the apps whose end the event announces.
+func (e Event) Stops() []string {
+	if e.Type == AppTerminated {
+		return []string{e.AppID}
+	}
+	var apps []string
+	for _, step := range append(e.Plan.Steps, e.CurrentStep) {
+		for _, a := range step.Actions {
+			if a.App != "" && (a.Kind == "StopApplication" || a.Type == "StopApplication") {
+				apps = append(apps, a.App)
+			}
+		}
+	}
+	return apps
+}
+
 // Apps are the ids of the apps the event names: none if it names none, several for a deployment.
 func (e Event) Apps() []string {
 	var apps []string

@@ -194,8 +194,8 @@ func (p *picture) forget(read uint64, now time.Time) {
 	}
 }
 
-// apply patches the picture with what an event says of one task. It tells whether that changed anything.
-func (p *picture) apply(task string, c patch, now time.Time) bool {
+// record keeps what an event says of one task, to be put over every read that cannot know of it. It is false if the task is past that.
+func (p *picture) record(task string, c patch) bool {
 	if old, ok := p.patches[task]; ok && old.final && !(c.final && c.state.Terminal()) {
 		return false // KILLING goes on to a terminal state and nowhere else
 	}
@@ -207,6 +207,12 @@ func (p *picture) apply(task string, c patch, now time.Time) bool {
 		}
 	}
 	p.patches[task] = c
+	return true
+}
+
+// apply shows in the picture what events said of a task. It tells whether that changed anything.
+func (p *picture) apply(task, app string, now time.Time) bool {
+	h := p.apps[app]
 	if h == nil {
 		return false
 	}
@@ -214,14 +220,14 @@ func (p *picture) apply(task string, c patch, now time.Time) bool {
 	if i < 0 {
 		return false
 	}
-	if c.sick {
+	if p.patches[task].sick {
 		p.verdicts[task] = false
 	}
 	next := *h
 	next.app.Tasks = slices.Clone(h.app.Tasks)
 	p.repair(&next.app.Tasks[i], h.read, now)
 	p.judge(&next, now)
-	p.apps[c.app] = &next
+	p.apps[app] = &next
 	return next.app.Tasks[i].State != h.app.Tasks[i].State || next.facts.Health[task] != h.facts.Health[task]
 }
 

@@ -25,7 +25,7 @@ func (w *Watcher) frame(f frame, now time.Time) {
 	}
 	w.mu.Unlock()
 	if err != nil {
-		w.log.Warn("an event could not be read; all apps are read", zap.Error(err), zap.Int("bytes", len(f.data)))
+		w.grumble.say(w.log, now, "an event that cannot be read", err, zap.Int("bytes", len(f.data)))
 		w.wantFull(now)
 	}
 }
@@ -33,6 +33,9 @@ func (w *Watcher) frame(f frame, now time.Time) {
 // event does what an event asks for: patches what it takes away, wishes for reads of what it may bring.
 func (w *Watcher) event(e Event, now time.Time) {
 	number := w.picture.tick()
+	for _, id := range e.Stops() {
+		w.stopping[id] = number
+	}
 	switch e.Type {
 	case StatusUpdate:
 		w.taskStatus(e, number, now)
@@ -49,7 +52,6 @@ func (w *Watcher) event(e Event, now time.Time) {
 	case DeploymentInfo:
 		for _, id := range e.Apps() {
 			w.deploys[id] = now
-			w.spoken[id] = number
 			w.agenda.wantLater(id, now.Add(commitDelay))
 		}
 	case DeploymentStepSuccess, DeploymentStepFailure:
@@ -74,7 +76,6 @@ func (w *Watcher) event(e Event, now time.Time) {
 // want wishes for a read of each app the event names.
 func (w *Watcher) want(e Event, number uint64, now time.Time) {
 	for _, id := range e.Apps() {
-		w.spoken[id] = number
 		w.agenda.want(id, number, now)
 	}
 }
@@ -121,9 +122,34 @@ func (w *Watcher) patch(e Event, c patch, now time.Time) {
 		c.app = e.RunSpecID
 	}
 	task := w.picture.taskOf(c.app, e.TaskID, e.InstanceID)
-	if task != "" && w.picture.apply(task, c, now) {
+	if task == "" || !w.picture.record(task, c) {
+		return
+	}
+	if !c.state.Terminal() && w.onlyServer(c.app, task) {
+		return // it may serve yet, and the read wished for may show its successor: better both at once than nobody in between
+	}
+	if w.picture.apply(task, c.app, now) {
 		w.changed[c.app] = true
 	}
+}
+
+// onlyServer says that an app that should run has no other task to send requests to.
+func (w *Watcher) onlyServer(app, task string) bool {
+	h := w.picture.apps[app]
+	if h == nil || w.stopping[app] != 0 {
+		return false
+	}
+	found := false
+	for i := range h.app.Tasks {
+		t := &h.app.Tasks[i]
+		switch usable := t.usable(h.facts.Health[t.ID], w.o.HealthCheck); {
+		case t.ID == task:
+			found = usable
+		case usable:
+			return false
+		}
+	}
+	return found
 }
 
 // groupChanged: definitions below a group changed and can be read now. Which ones, the deployment said just before; if none did,
@@ -134,7 +160,6 @@ func (w *Watcher) groupChanged(e Event, number uint64, now time.Time) {
 	for id := range w.deploys {
 		if strings.HasPrefix(id, below) {
 			found = true
-			w.spoken[id] = number
 			w.agenda.want(id, number, now)
 		}
 	}

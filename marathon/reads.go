@@ -170,9 +170,9 @@ func (w *Watcher) settle(number uint64, list List, now time.Time) {
 	w.synced = true
 	w.agenda.covered(number)
 	w.picture.forget(number, now)
-	for id, event := range w.spoken {
+	for id, event := range w.stopping {
 		if event < number {
-			delete(w.spoken, id)
+			delete(w.stopping, id)
 		}
 	}
 	for id, since := range w.deploys {

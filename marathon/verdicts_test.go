@@ -95,7 +95,7 @@ func scene(task Task) *picture {
 func TestAReadSentBeforeAnEventDoesNotUndoIt(t *testing.T) {
 	p := scene(Task{ID: "t", State: TaskRunning, StartedAt: Time{t0}})
 	before := p.tick()
-	p.apply("t", patch{event: p.tick(), app: "/a", state: TaskUnreachable, until: t0.Add(finalFor)}, t0)
+	p.record("t", patch{event: p.tick(), app: "/a", state: TaskUnreachable, until: t0.Add(finalFor)})
 	h, _ := p.draft(App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t", State: TaskRunning}}}, before, t0)
 	if h.app.Tasks[0].State != TaskUnreachable {
 		t.Error("the older read wins")
@@ -108,8 +108,8 @@ func TestAReadSentBeforeAnEventDoesNotUndoIt(t *testing.T) {
 
 func TestADeadTaskStaysDeadWhateverReadsSay(t *testing.T) {
 	p := scene(Task{ID: "t", State: TaskRunning, StartedAt: Time{t0}})
-	p.apply("t", patch{event: p.tick(), app: "/a", state: "TASK_KILLED", final: true, until: t0.Add(finalFor)}, t0)
-	if p.apply("t", patch{event: p.tick(), app: "/a", state: TaskKilling, final: true, until: t0.Add(finalFor)}, t0) {
+	p.record("t", patch{event: p.tick(), app: "/a", state: "TASK_KILLED", final: true, until: t0.Add(finalFor)})
+	if p.record("t", patch{event: p.tick(), app: "/a", state: TaskKilling, final: true, until: t0.Add(finalFor)}) {
 		t.Error("a late KILLING changes something")
 	}
 	read := p.tick()
@@ -217,7 +217,7 @@ func TestOnlyWhatNoEventSpokeOfIsACollapse(t *testing.T) {
 	if got, want := w.weigh(drafts, List{}, read), (loss{apps: 1, appsBefore: 2, appsAfter: 1, servers: 8, serversBefore: 8}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	w.spoken["/a"], w.spoken["/b"] = 1, 1
+	w.stopping["/a"], w.stopping["/b"] = 1, 1
 	if got, want := w.weigh(drafts, List{}, read), (loss{appsBefore: 2, appsAfter: 1, serversBefore: 8}); got != want {
 		t.Errorf("after events: got %+v, want %+v", got, want)
 	}
@@ -229,12 +229,12 @@ func TestOnlyWhatNoEventSpokeOfIsACollapse(t *testing.T) {
 func TestAFullReadLetsGoOfWhatItConfirms(t *testing.T) {
 	w := NewWatcher(Options{}, idleClient(t), NewCompiler(Options{}), zap.NewNop(), nil)
 	w.picture.patches["t"] = patch{event: w.picture.tick(), app: "/a", state: TaskUnreachable}
-	w.spoken["/a"] = 1
+	w.stopping["/a"] = 1
 	w.agenda.want("/a", 1, t0)
 	w.deploys["/a"] = t0.Add(-finalFor - 1)
 	w.settle(w.picture.tick(), List{}, t0)
-	if len(w.picture.patches)+len(w.spoken)+len(w.deploys)+w.agenda.waiting() > 0 {
-		t.Errorf("kept: %v %v %v, %d wishes", w.picture.patches, w.spoken, w.deploys, w.agenda.waiting())
+	if len(w.picture.patches)+len(w.stopping)+len(w.deploys)+w.agenda.waiting() > 0 {
+		t.Errorf("kept: %v %v %v, %d wishes", w.picture.patches, w.stopping, w.deploys, w.agenda.waiting())
 	}
 }
 

@@ -40,20 +40,20 @@ type Watcher struct {
 	landed chan func(now time.Time) // what reads brought, to be done on the one goroutine that owns all below
 	resync chan struct{}
 
-	picture *picture
-	agenda  *agenda
-	names   *names
-	lookup  lookup
-	full    fullRead
-	guard   guard
-	spoken  map[string]uint64    // apps events named since the last full read, by the number of the last such event
-	deploys map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
-	changed map[string]bool      // apps the linker has not been told of yet
-	synced  bool                 // there was a full read
-	opened  uint64               // number of the stream last seen open
-	heard   uint64               // number of the stream the last event came on
-	attach  time.Time            // when to stop waiting for the first event of a stream, zero if not waiting
-	grumble grumble
+	picture  *picture
+	agenda   *agenda
+	names    *names
+	lookup   lookup
+	full     fullRead
+	guard    guard
+	stopping map[string]uint64    // apps that events said are being stopped since the last full read, by the number of the event
+	deploys  map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
+	changed  map[string]bool      // apps the linker has not been told of yet
+	synced   bool                 // there was a full read
+	opened   uint64               // number of the stream last seen open
+	heard    uint64               // number of the stream the last event came on
+	attach   time.Time            // when to stop waiting for the first event of a stream, zero if not waiting
+	grumble  grumble
 
 	mu     sync.Mutex
 	status Status
@@ -91,7 +91,7 @@ func NewWatcher(o Options, client *Client, linker Linker, log *zap.Logger, emit 
 		resync:    make(chan struct{}, 1),
 		picture:   newPicture(), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
 		names: newNames(), lookup: byDNS,
-		spoken: map[string]uint64{}, deploys: map[string]time.Time{}, changed: map[string]bool{},
+		stopping: map[string]uint64{}, deploys: map[string]time.Time{}, changed: map[string]bool{},
 	}
 }
 
