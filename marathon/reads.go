@@ -38,6 +38,15 @@ func (w *Watcher) resolve(ctx context.Context, host string) {
 	w.land(ctx, func(now time.Time) { w.haveName(host, found, err, now) })
 }
 
+// askFeatures warns, once, of a Marathon that says nothing when it kills a task.
+func (w *Watcher) askFeatures(ctx context.Context) {
+	info, err := w.client.Info(ctx)
+	if err == nil && !slices.Contains(info.Config.Features, "task_killing") {
+		w.log.Warn("Marathon runs without --enable_features task_killing: a task that is killed leaves without notice, and with it requests may be lost",
+			zap.String("marathon_version", info.Version))
+	}
+}
+
 // haveName applies what was found of an agent's name.
 func (w *Watcher) haveName(host string, found []netip.Addr, err error, now time.Time) {
 	failed := w.names.hosts[host].tries

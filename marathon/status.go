@@ -2,6 +2,7 @@ package marathon
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -92,4 +93,10 @@ func (g *grumble) well(log *zap.Logger, what string) {
 		delete(g.last, what)
 		log.Info("Marathon answers again", zap.String("after", what))
 	}
+}
+
+// withoutQuery is a URL as it is worth logging: the stream's query names all types of events.
+func withoutQuery(url string) string {
+	before, _, _ := strings.Cut(url, "?")
+	return before
 }

@@ -49,6 +49,7 @@ type Watcher struct {
 	stopping map[string]uint64    // apps that events said are being stopped since the last full read, by the number of the event
 	deploys  map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
 	changed  map[string]bool      // apps the linker has not been told of yet
+	asked    bool                 // for Marathon's features
 	synced   bool                 // there was a full read
 	opened   uint64               // number of the stream last seen open
 	heard    uint64               // number of the stream the last event came on
@@ -172,7 +173,7 @@ func (w *Watcher) notice(now time.Time) {
 	switch {
 	case s.Connected && s.Streams != w.opened:
 		w.opened = s.Streams
-		w.log.Info("event stream open", zap.String("url", s.Peer.URL), zap.String("leader", s.Peer.Leader))
+		w.log.Info("event stream open", zap.String("url", withoutQuery(s.Peer.URL)), zap.String("leader", s.Peer.Leader))
 		if s.Streams != w.heard {
 			w.attach = now.Add(attachWait)
 		}
@@ -211,6 +212,10 @@ func (w *Watcher) send(ctx context.Context, flights *sync.WaitGroup, now time.Ti
 	}
 	for _, host := range w.names.take(now) {
 		flights.Go(func() { w.resolve(ctx, host) })
+	}
+	if w.synced && !w.asked {
+		w.asked = true
+		flights.Go(func() { w.askFeatures(ctx) })
 	}
 	if w.full.number == 0 && !w.full.due.IsZero() && !now.Before(w.full.due) {
 		number := w.picture.tick()

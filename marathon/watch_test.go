@@ -107,6 +107,10 @@ func (s *stage) emit(c route.Change) {
 }
 
 func (s *stage) answer(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/v2/info" {
+		io.WriteString(w, `{"marathon_config":{"features":["task_killing"]}}`)
+		return
+	}
 	if r.URL.Path == "/v2/events" {
 		s.stream(w, r)
 		return

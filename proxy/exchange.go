@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/netip"
 	"time"
 
 	"marathon-lb/internal/route"
@@ -27,7 +28,7 @@ type exchange struct {
 // begin counts the start of an exchange and decides what to do with it.
 func (p *Proxy) begin(bind string, r Request, line string) *exchange {
 	t := p.table.Load()
-	x := &exchange{proxy: p, request: r, line: line, front: t.ListenerAt(bind), began: time.Now()}
+	x := &exchange{proxy: p, request: r, line: line, front: listenerOf(t, bind, r.Local), began: time.Now()}
 	if x.front == nil { // its port closed just now
 		x.action.Failure = NoRoute
 		return x
@@ -44,6 +45,18 @@ func (p *Proxy) begin(bind string, r Request, line string) *exchange {
 		x.countHTTP(b.Stats)
 	}
 	return x
+}
+
+// listenerOf is the listener of a connection that came in on a bound address. Where that closed while the connection stood, it is
+// the one that has the port now: the service may have moved from all addresses to one.
+func listenerOf(t *route.Table, bind string, local netip.AddrPort) *route.Listener {
+	if l := t.ListenerAt(bind); l != nil {
+		return l
+	}
+	if l := t.Listener(local); l != nil {
+		return l
+	}
+	return t.Listener(route.AnyAddr(int(local.Port())))
 }
 
 // writer is the number under which everything that is no event loop counts.

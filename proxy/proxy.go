@@ -69,15 +69,17 @@ func (p *Proxy) Apply(c route.Change) error {
 	defer p.mu.Unlock()
 	c.DrainTimeout = p.o.DrainTimeout
 	next, diff := route.Build(p.table.Load(), c)
-	var errs []error
-	for _, l := range diff.Open {
-		if err := p.open(l); err != nil {
-			errs = append(errs, err)
-		}
-	}
+	errs := p.openAll(diff.Open)
 	p.table.Store(next)
 	p.start()
 	p.close(diff.Close)
+	if len(errs) > 0 && len(diff.Close) > 0 { // an address that moved from all interfaces to one was in its own way
+		errs = p.openAll(diff.Open)
+		p.start()
+	}
+	for _, err := range errs {
+		p.zap.Error("a port cannot be opened; it is tried again", zap.Error(err), zap.Duration("each", bindAgain))
+	}
 	for _, s := range diff.Left {
 		p.upstreams.idle(s)
 	}
@@ -87,13 +89,24 @@ func (p *Proxy) Apply(c route.Change) error {
 	return errors.Join(errs...)
 }
 
+// openAll binds what is not bound yet.
+func (p *Proxy) openAll(listeners []*route.Listener) (errs []error) {
+	for _, l := range listeners {
+		if p.ports[route.BindText(l.Spec.Bind)] == nil {
+			if err := p.open(l); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errs
+}
+
 // open binds a listener's port.
 func (p *Proxy) open(l *route.Listener) error {
 	bind := route.BindText(l.Spec.Bind)
 	n, err := bindPort(l)
 	if err != nil {
 		p.failed[bind] = err.(*BindError)
-		p.zap.Error("a port cannot be opened", zap.String("port", bind), zap.String("app", l.Spec.App), zap.Error(err))
 		return err
 	}
 	delete(p.failed, bind)

@@ -133,6 +133,29 @@ func TestAPortFollowsItsService(t *testing.T) {
 	}
 }
 
+func TestAPortMovesFromAllAddressesToOne(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	wide := service(route.HTTP, port, named(t, "app"))
+	narrow := wide.SetListeners[0]
+	wide.SetListeners[0].Bind = route.AnyAddr(port)
+	r.apply(wide)
+	get(t, url(port, "/"))
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{narrow}, DropListeners: []netip.AddrPort{route.AnyAddr(port)}})
+	if _, body := get(t, url(port, "/")); body != "app" {
+		t.Errorf("it serves %q", body)
+	}
+}
+
+func TestAPortThatClosesAndOpensAtOnceServes(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, named(t, "app"))
+	for range 20 {
+		r.apply(c)
+		get(t, url(port, "/"))
+		r.apply(route.Change{DropBackends: []string{c.SetBackends[0].Name}, DropListeners: []netip.AddrPort{c.SetListeners[0].Bind}})
+	}
+}
+
 func TestATakenPortIsAProblemUntilItIsFree(t *testing.T) {
 	r := newRig(t, proxy.Options{})
 	holder, err := net.Listen("tcp", "127.0.0.1:0")
