@@ -73,6 +73,7 @@ type fullRead struct {
 const (
 	defaultGuardWindow = 10 * time.Second
 	smallCluster       = 500 // apps, up to which all are read each minute
+	withoutStream      = 12  // times more often, while there are no events
 	attachWait         = 3 * time.Second
 	firstReadWait      = time.Second            // for the stream, before the very first read
 	fullReadGap        = 250 * time.Millisecond // between two reads of all apps
@@ -183,6 +184,7 @@ func (w *Watcher) notice(now time.Time) {
 		if !w.synced {
 			w.wantFull(now)
 		}
+		w.full.due = earlier(w.full.due, now.Add(w.interval()))
 	}
 }
 
@@ -254,6 +256,9 @@ func (w *Watcher) interval() time.Duration {
 		d = 5 * time.Minute
 	default:
 		d = time.Minute
+	}
+	if !w.inbox.status().Connected { // reads are all there is
+		d /= withoutStream
 	}
 	return d - d/10 + rand.N(d/5+1)
 }

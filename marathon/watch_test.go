@@ -678,3 +678,50 @@ func TestANameThatHangsHoldsUpNobody(t *testing.T) {
 	s.watcher.Resync()
 	s.want("31200 ready, 31310 ready")
 }
+
+func TestTheOnlyServerStaysUntilItsSuccessorIsRead(t *testing.T) {
+	s := start(t, "rolling-deploy-task-killing", external(), shopWeb(oldVersion, running(old0, 1, 31100)))
+	s.want("31100 ready")
+	release := s.hold()
+	s.play("TASK_KILLING", old0)
+	s.events <- sample(t, "framework_message_event")
+	s.untilStatus("past the kill", func(st marathon.Status) bool { return st.UnknownEvents == 1 })
+	if got := s.servers(); got != "31100 ready" {
+		t.Errorf("while nothing is known of a successor: %s", got)
+	}
+	s.have(shopWeb(newVersion, member(old0, 1, 1, 31100, "TASK_KILLING", oldVersion, "true"), running(new0, 3, 31310)))
+	release()
+	s.want("31100 draining, 31310 ready")
+}
+
+func TestTheOnlyServerLeavesAtOnceWhenItIsDead(t *testing.T) {
+	s := start(t, "rolling-deploy-no-task-killing", external(), shopWeb(oldVersion, running(old0, 1, 31100)))
+	s.want("31100 ready")
+	s.hold()
+	s.play("TASK_KILLED", old0)
+	s.want("")
+}
+
+func TestWithoutTheStreamReadsComeMoreOften(t *testing.T) {
+	var reads atomic.Int64
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v2/events" {
+			http.Error(w, "no leader", http.StatusServiceUnavailable)
+			return
+		}
+		reads.Add(1)
+		reply(200, "application/json", `{"apps":[]}`)(w, r)
+	})
+	o := external()
+	o.Endpoints, o.ResyncInterval = []string{server.URL}, 6*time.Second // with a stream, six reads would take half a minute
+	client, err := o.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := marathon.NewWatcher(o, client, marathon.NewCompiler(o), zap.NewNop(), func(route.Change) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { w.Run(ctx); close(ended) }()
+	defer func() { cancel(); <-ended }()
+	eventually(t, "several reads", func() bool { return reads.Load() >= 6 })
+}
