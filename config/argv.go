@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"github.com/agnivade/levenshtein"
 	"regexp"
 	"slices"
 	"strings"
@@ -147,7 +148,7 @@ func rowFor(name string) (row, error) {
 func unknown(name string) error {
 	nearest, least := "", 1+min(3, len(name)/2) // more typing errors than that make another word
 	for _, r := range slices.Concat(python, own) {
-		if d := distance(name, r.long); d < least {
+		if d := levenshtein.ComputeDistance(name, r.long); d < least {
 			nearest, least = r.long, d
 		}
 	}
@@ -155,25 +156,4 @@ func unknown(name string) error {
 		return errors.New("unknown flag --" + name + ": --help lists the flags")
 	}
 	return errors.New("unknown flag --" + name + ": did you mean --" + nearest + "?")
-}
-
-// distance is Levenshtein's: how many bytes must be put in, left out or replaced to make b of a.
-func distance(a, b string) int {
-	costs := make([]int, len(b)+1)
-	for j := range costs {
-		costs[j] = j
-	}
-	for i := range len(a) {
-		diagonal := costs[0]
-		costs[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = costs[j+1]
-			costs[j+1] = min(replace, costs[j]+1, costs[j+1]+1)
-		}
-	}
-	return costs[len(b)]
 }

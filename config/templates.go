@@ -5,7 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
+
+	"marathon-lb/marathon"
 )
 
 // noticeTemplates looks for the templates that the package option template-url puts into the sandbox.
@@ -30,22 +31,17 @@ func (c *Config) noticeTemplates(sandbox string) error {
 	return nil
 }
 
-var (
-	// restriction finds HAProxy directives that keep clients out: by rule, by address, by certificate, by what is bound.
-	restriction = regexp.MustCompile(`(?m)^[^#\n]*?(\b(?:deny|reject|tarpit|silent-drop|block|auth|http_auth|ssl_c_\w+|ca-file)\b` +
-		`|\bacl\s+\S+\s+src\b|\{\s*!?\s*src\b|\bverify\s+required\b|\bbind\s+[1-9][\d.]*)`)
-	// harmless are templates that open nothing by their absence. Most only matter to services whose label asks for AUTH or an
-	// allow-list, and those fail closed by themselves; the others belong to :443, which is not served.
-	harmless = regexp.MustCompile(`AUTH|USERLIST|ALLOW|^HAPROXY_HTTPS_`)
-)
+// harmless are templates that open nothing by their absence. Most only matter to services whose label asks for AUTH or an
+// allow-list, and those fail closed by themselves; the others belong to :443, which is not served.
+var harmless = regexp.MustCompile(`AUTH|USERLIST|ALLOW|^HAPROXY_HTTPS_`)
 
 // keepsOut is an error if a template for all services restricts access. To serve without the restriction would open what the
 // operator meant to close.
 func keepsOut(name, text string) error {
-	found := restriction.FindStringSubmatch(strings.ReplaceAll(text, `\n`, "\n"))
-	if found == nil || harmless.MatchString(name) {
+	line := marathon.RestrictingLine(text)
+	if line == "" || harmless.MatchString(name) {
 		return nil
 	}
 	return fmt.Errorf("template %s restricts access (%q), and templates are not carried out yet: remove the template, "+
-		"or keep those clients out in front of this load balancer", name, found[1])
+		"or keep those clients out in front of this load balancer", name, line)
 }

@@ -29,7 +29,6 @@ func ServerIDs(names ...string) []int {
 
 // Exported for tests.
 var (
-	ServerName    = serverName
-	Cookie        = digest
-	TextRestricts = textRestricts
+	ServerName = serverName
+	Cookie     = digest
 )

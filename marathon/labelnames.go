@@ -3,6 +3,7 @@ package marathon
 import (
 	"cmp"
 	"fmt"
+	"github.com/agnivade/levenshtein"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,31 +151,10 @@ func nearest(name string, perPort bool) (near string, nearPerPort bool) {
 		if l.Scope == Global {
 			continue
 		}
-		d, same := edits(name, l.Name), (l.Scope == PerPort) == perPort
+		d, same := levenshtein.ComputeDistance(name, l.Name), (l.Scope == PerPort) == perPort
 		if d < best || d == best && near == l.Name && same {
 			best, near, nearPerPort = d, l.Name, l.Scope == PerPort
 		}
 	}
 	return near, nearPerPort
-}
-
-// edits is Levenshtein's distance.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -11,18 +11,18 @@ import (
 var restriction = regexp.MustCompile(`(?i)(^|[\s{!(])(deny|reject|tarpit|silent-drop|block|auth|http_auth|http_auth_group|ssl_c_\w+)\b` +
 	`|(^|\s)(verify\s+required|ca-file)\b|^acl\s+\S+\s+src\b|\{\s*!?\s*src\b`)
 
-// textRestricts says that the text of a template restricts access, or ends TLS, on a port.
-func textRestricts(text string) bool {
+// RestrictingLine is the first line of a template that restricts access, or ends TLS, on a port; empty if none does.
+func RestrictingLine(text string) string {
 	for line := range strings.Lines(strings.ReplaceAll(text, `\n`, "\n")) {
 		words := strings.Fields(line)
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
 		if restriction.MatchString(strings.Join(words, " ")) || words[0] == "bind" && bindLineRestricts(words[1:]) {
-			return true
+			return strings.TrimSpace(line)
 		}
 	}
-	return false
+	return ""
 }
 
 // bindLineRestricts says that a bind line is for one address only, or for TLS.

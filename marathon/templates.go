@@ -3,7 +3,7 @@ package marathon
 // template is a row of a template that a port's label can set. The text is judged as it stands.
 func template(name, doc string) Label {
 	return Label{
-		Name: name, Scope: PerPort, Template: true, Doc: doc, Instead: "the built-in text stays in force", restricts: textRestricts,
+		Name: name, Scope: PerPort, Template: true, Doc: doc, Instead: "the built-in text stays in force", restricts: func(text string) bool { return RestrictingLine(text) != "" },
 	}
 }
 

@@ -40,6 +40,7 @@ const forTests = "marathon/marathontest"
 
 // homes say where a third-party module may be imported: nil is anywhere, "test" is in tests of any package.
 var homes = map[string][]string{
+	"github.com/agnivade/levenshtein":     {"config", "marathon"},
 	"github.com/coder/websocket":          {"test"},
 	"github.com/gorilla/mux":              {"stats"},
 	"github.com/prometheus/client_golang": {"stats"},
@@ -49,9 +50,7 @@ var homes = map[string][]string{
 	"github.com/spf13/pflag":              {"config"},
 	"go.uber.org/goleak":                  {"test"},
 	"go.uber.org/zap":                     nil,
-	"golang.org/x/net":                    {"proxy", "test"},
 	"golang.org/x/sync":                   nil,
-	"golang.org/x/sys":                    {"proxy", "cmd/marathon-lb"},
 	"gopkg.in/cenkalti/backoff.v1":        {"marathon"},
 	"pgregory.net/rapid":                  {"test"},
 }
