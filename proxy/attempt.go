@@ -2,18 +2,20 @@ package proxy
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"marathon-lb/internal/route"
 )
 
-// attempts chooses servers for one request or TCP connection, try after try. Only failed connects lead to another try, so any
-// method may be tried again (HAProxy's "retries 3" and "option redispatch").
+// attempts chooses servers for one request or TCP connection, try after try (HAProxy's "retries 3" and "option redispatch").
 type attempts struct {
 	backend *route.Backend
 	source  netip.Addr
 	cookie  string // of a sticky client, empty for none
+	repeats bool   // the request may be sent twice
 	retries int
+	resent  bool
 	tried   []*route.Server // since the last pause
 	buffer  [4]*route.Server
 }
@@ -31,7 +33,7 @@ type try struct {
 }
 
 func newAttempts(b *route.Backend, r *Request) *attempts {
-	a := &attempts{backend: b, source: r.Source.Addr()}
+	a := &attempts{backend: b, source: r.Source.Addr(), repeats: r.idempotent()}
 	a.tried = a.buffer[:0]
 	if b.Spec.Sticky != "" {
 		a.cookie = r.cookie(b.Spec.Sticky)
@@ -49,8 +51,19 @@ func (a *attempts) first() (try, bool) {
 	return a.choose(try{server: a.backend.Pick(a.source, nil)})
 }
 
-// again is the choice after a connect that failed; false when enough was tried. A server not yet tried comes at once.
-func (a *attempts) again() (try, bool) {
+// again is the choice after a try that failed; false when it is not to be tried again. A server not yet tried comes at once. budget
+// is asked before a request is sent a second time.
+func (a *attempts) again(f Failure, budget func() bool) (try, bool) {
+	switch f.row().retry {
+	case unsent:
+	case unanswered:
+		if !a.repeats || a.resent || !budget() {
+			return try{}, false
+		}
+		a.resent = true
+	default:
+		return try{}, false
+	}
 	if a.retries >= mostRetries {
 		return try{}, false
 	}
@@ -68,4 +81,28 @@ func (a *attempts) choose(t try) (try, bool) {
 	}
 	a.tried = append(a.tried, t.server)
 	return t, true
+}
+
+// budget bounds how many requests are sent a second time, so that a backend in trouble is not asked twice as much: each second
+// a fifth of the requests in flight, but at least ten.
+type budget struct{ spent atomic.Uint64 } // second << 32 | spent in it
+
+const leastBudget = 10
+
+// take spends one, if there is one left at now with so many requests in flight.
+func (b *budget) take(now time.Time, inFlight int64) bool {
+	second := uint64(now.Unix()) << 32
+	for {
+		old := b.spent.Load()
+		n := old & (1<<32 - 1)
+		if old-n != second {
+			n = 0
+		}
+		if n >= max(leastBudget, uint64(inFlight)/5) {
+			return false
+		}
+		if b.spent.CompareAndSwap(old, second|(n+1)) {
+			return true
+		}
+	}
 }

@@ -107,6 +107,7 @@ func (c *clientConn) unread() *exchange {
 		proxy: c.proxy, request: Request{Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr())}, line: badLine,
 		front: c.proxy.table.Load().ListenerAt(c.port.bind), began: time.Now(),
 	}
+	c.proxy.inFlight.Add(1)
 	x.fail(BadRequest)
 	if c.out.Load() > 0 { // the HTTP library answered; 400 stands for what it said
 		x.status = 400

@@ -29,6 +29,7 @@ type exchange struct {
 func (p *Proxy) begin(bind string, r Request, line string) *exchange {
 	t := p.table.Load()
 	x := &exchange{proxy: p, request: r, line: line, front: listenerOf(t, bind, r.Local), began: time.Now()}
+	p.inFlight.Add(1)
 	if x.front == nil { // its port closed just now
 		x.action.Failure = NoRoute
 		return x
@@ -83,7 +84,7 @@ func (x *exchange) take(t try) {
 		}
 		x.leave()
 	}
-	x.try, x.tried = t, time.Now()
+	x.try, x.tried, x.connected = t, time.Now(), time.Time{}
 	s.Touch(x.tried.UnixNano())
 	s.Add(writer, route.Sessions, 1)
 	x.countHTTP(s)
@@ -132,6 +133,7 @@ func (x *exchange) fail(f Failure) {
 func (x *exchange) finish(in, out uint64) {
 
 	now := time.Now()
+	x.proxy.inFlight.Add(-1)
 	if x.front != nil {
 		x.total(x.front.Stats, in, out)
 		for _, c := range x.failure.row().front {

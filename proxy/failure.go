@@ -39,7 +39,7 @@ type failure struct {
 	status int    // what the client is answered; 0 if it cannot be answered any more
 	logged int    // the status in the log where none was answered
 	term   string // HAProxy's termination state, its first two letters (haproxy-stats.md 6.3)
-	retry  bool   // nothing was sent to the server: another may be tried, whatever the method
+	retry  retry  // whether another server may be tried
 	front  []route.Count
 	back   []route.Count // counted for the backend, and for the server if one was chosen
 	doc    string
@@ -60,9 +60,9 @@ var failures = [numFailures]failure{
 		doc: "the service asks for a restriction of access that cannot be honoured, so nobody gets in"},
 	NoServer: {name: "no server", status: 503, term: "SC", back: []route.Count{route.ErrConn}, doc: "the backend has no usable server"},
 
-	ConnectRefused: {name: "connect refused", status: 503, term: "SC", retry: true, back: []route.Count{route.ErrConn},
+	ConnectRefused: {name: "connect refused", status: 503, term: "SC", retry: unsent, back: []route.Count{route.ErrConn},
 		doc: "no connection to a server, after retries"},
-	ConnectTimeout: {name: "connect timeout", status: 503, term: "sC", retry: true, back: []route.Count{route.ErrConn},
+	ConnectTimeout: {name: "connect timeout", status: 503, term: "sC", retry: unsent, back: []route.Count{route.ErrConn},
 		doc: "a server did not take the connection in time, after retries"},
 	ClientLeftConnecting: {name: "client left while connecting", logged: 499, term: "CC", back: clientAbort,
 		doc: "the client went away before a server was connected"},
@@ -71,7 +71,7 @@ var failures = [numFailures]failure{
 		doc: "the client stopped sending the body of its request"},
 	ClientLeft: {name: "client left", logged: 499, term: "CH", back: clientAbort,
 		doc: "the client went away before the response; the server's connection was closed"},
-	ServerClosed: {name: "server closed", status: 502, term: "SH", back: serverAbort,
+	ServerClosed: {name: "server closed", status: 502, term: "SH", retry: unanswered, back: serverAbort,
 		doc: "the server closed the connection before the head of its response was whole"},
 	ServerTimeout: {name: "server timeout", status: 504, term: "sH", back: []route.Count{route.ErrResp},
 		doc: "the server sent no head of a response in time"},
@@ -89,6 +89,15 @@ var failures = [numFailures]failure{
 	ServerGone: {name: "server gone", term: "DD", back: serverAbort,
 		doc: "the server left and its time to finish ran out during the response or in a tunnel"},
 }
+
+// retry says when a failed try may be followed by another.
+type retry uint8
+
+const (
+	never      retry = iota
+	unsent           // nothing reached the server: whatever the method
+	unanswered       // the server may have acted on it: idempotent requests, once, and within a budget
+)
 
 var (
 	errReq      = []route.Count{route.ErrReq}

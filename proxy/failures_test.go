@@ -264,3 +264,48 @@ func TestAPooledConnectionTheServerClosedLosesNoGET(t *testing.T) {
 		}
 	}
 }
+
+func TestARequestTheServerDroppedIsSentOnceMoreIfItMayBe(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	var dropped atomic.Int64
+	drops := rawTask(t, func(c net.Conn, r *bufio.Reader) { head(r); dropped.Add(1) })
+	r.apply(service(route.HTTP, port, drops, named(t, "alive")))
+	for range 8 {
+		if resp, body := get(t, url(port, "/")); resp.StatusCode != 200 || body != "alive" {
+			t.Fatalf("GET: %d %q", resp.StatusCode, body)
+		}
+	}
+	if dropped.Load() == 0 {
+		t.Fatal("no request met the server that drops them")
+	}
+	refused := 0
+	for range 4 {
+		req, _ := http.NewRequest("POST", url(port, "/"), strings.NewReader("pay"))
+		if resp, _ := do(t, req); resp.StatusCode == 502 {
+			refused++
+		}
+	}
+	if refused != 2 {
+		t.Errorf("%d of 4 POSTs failed; want the 2 that met it, each asked once", refused)
+	}
+}
+
+func TestRepeatsHaveABudget(t *testing.T) {
+	var b proxy.Budget
+	now := time.Unix(1000, 0)
+	take := func(at time.Time, inFlight int64) (n int) {
+		for b.Take(at, inFlight) {
+			n++
+		}
+		return n
+	}
+	if n := take(now, 0); n != 10 {
+		t.Errorf("%d in a quiet second, want 10", n)
+	}
+	if n := take(now, 100); n != 10 {
+		t.Errorf("%d more with 100 requests in flight, want 10", n)
+	}
+	if n := take(now.Add(time.Second), 1000); n != 200 {
+		t.Errorf("%d in the next second with 1000 in flight, want 200", n)
+	}
+}

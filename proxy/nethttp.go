@@ -61,7 +61,7 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(w, x.action.Failure)
 		return
 	}
-	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w)}
+	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w), leave: func() {}}
 	if r.Method == "PRI" && r.ProtoMajor == 2 {
 		f.passPreface()
 		return
@@ -134,11 +134,12 @@ type flight struct {
 	in       *http.Request
 	body     *requestBody // nil if the request has none
 	stall    *time.Timer  // ends the flight when the server makes no progress
-	upstream net.Conn     // the connection to the server, once there is one
+	leave    func()       // ends being among what runs on the server
 	begun    bool         // a part of the response was sent
 
 	interim sync.Mutex // guards w while 1xx responses may come
-	final   bool
+	open    bool       // they may
+	passed  bool       // one came
 }
 
 // Why a flight was ended from our side.
@@ -152,6 +153,7 @@ func (f *flight) run() {
 	defer cancel(nil)
 	f.stall = time.AfterFunc(f.engine.proxy.o.Timeouts.Server, func() { cancel(errServerTimeout) })
 	defer f.stall.Stop()
+	defer func() { f.leave() }()
 	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
 	defer func() { f.body.linger() }()
 	resp := f.attempt(ctx, cancel)
@@ -172,17 +174,20 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 	choice := newAttempts(x.action.Backend, &x.request)
 	out := f.outgoing(ctx)
 	failed := NoServer
-	for t, ok := choice.first(); ok; t, ok = choice.again() {
+	for t, ok := choice.first(); ok; t, ok = choice.again(failed, x.proxy.mayRepeat) {
+		f.leave() // the server tried before, whose end must not end this
+		f.stall.Stop()
 		if !pause(ctx, t.pause) {
 			failed = ClientLeftConnecting
 			break
 		}
 		x.take(t)
+		f.stall.Reset(x.proxy.o.Timeouts.Server)
 		up := x.proxy.upstreams.to(t.server)
-		end := up.run(x, func(Failure) { cancel(errServerGone) })
-		defer end()
+		f.leave = up.run(x, func(Failure) { cancel(errServerGone) })
+		f.openInterim()
 		resp, err := up.roundTrip(x, out)
-		f.endInterim()
+		answered := f.closeInterim()
 		if err == nil {
 			if failed = f.check(resp); failed == OK {
 				x.answered = time.Now()
@@ -191,7 +196,7 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 			resp.Body.Close()
 			break
 		}
-		if failed = f.classify(ctx, err); !failed.row().retry || f.body.touched() {
+		if failed = f.classify(ctx, err); answered || f.body.touched() {
 			break
 		}
 	}
@@ -252,7 +257,6 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 func (f *flight) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
-			f.upstream = i.Conn
 			f.exchange.connect(i.Reused)
 		},
 		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
@@ -266,9 +270,10 @@ func (f *flight) trace() *httptrace.ClientTrace {
 func (f *flight) passInterim(code int, h textproto.MIMEHeader) {
 	f.interim.Lock()
 	defer f.interim.Unlock()
-	if f.final || code == http.StatusContinue || !f.in.ProtoAtLeast(1, 1) {
+	if !f.open || code == http.StatusContinue || !f.in.ProtoAtLeast(1, 1) {
 		return
 	}
+	f.passed = true
 	into := f.w.Header()
 	for name, values := range h {
 		into[name] = values
@@ -277,10 +282,18 @@ func (f *flight) passInterim(code int, h textproto.MIMEHeader) {
 	clear(into)
 }
 
-func (f *flight) endInterim() {
+func (f *flight) openInterim() {
 	f.interim.Lock()
-	f.final = true
+	f.open = true
 	f.interim.Unlock()
+}
+
+// closeInterim ends the time in which 1xx responses are passed on, and says whether there was one: the server has answered then.
+func (f *flight) closeInterim() (answered bool) {
+	f.interim.Lock()
+	defer f.interim.Unlock()
+	f.open = false
+	return f.passed
 }
 
 // check refuses a switch of protocols that nobody asked for.

@@ -25,6 +25,8 @@ type Proxy struct {
 	engine    *httpEngine
 	upstreams *upstreams
 	work      sync.WaitGroup // goroutines that serve
+	inFlight  atomic.Int64   // exchanges
+	repeats   budget
 
 	mu     sync.Mutex // one change at a time
 	ports  map[string]*port
@@ -60,6 +62,9 @@ func (t Timeouts) orDefault() Timeouts {
 
 // Table is what is served now.
 func (p *Proxy) Table() *route.Table { return p.table.Load() }
+
+// mayRepeat says whether one more request may be sent a second time now.
+func (p *Proxy) mayRepeat() bool { return p.repeats.take(time.Now(), p.inFlight.Load()) }
 
 // Apply builds the next table and changes over to it: it binds new ports, swaps the table, closes the ports that went and has the
 // servers that left drain. Its error joins a BindError for each port that could not be bound; those are tried again while the

@@ -26,7 +26,7 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 	choice := newAttempts(x.action.Backend, &x.request)
 	failed := NoServer
-	for t, ok := choice.first(); ok; t, ok = choice.again() {
+	for t, ok := choice.first(); ok; t, ok = choice.again(failed, nil) {
 		if !pause(ctx, t.pause) {
 			failed = ClientLeftConnecting
 			break

@@ -1,0 +1,8 @@
+package proxy
+
+import "time"
+
+// Budget and its method are there for tests.
+type Budget struct{ budget }
+
+func (b *Budget) Take(now time.Time, inFlight int64) bool { return b.take(now, inFlight) }
