@@ -8,7 +8,7 @@ import (
 
 // FactsAt are the facts of an app read at a time, nothing being known from before.
 func FactsAt(a App, now time.Time, addrs map[string]netip.Addr) Facts {
-	h, _ := newPicture().draft(a, 1, now)
+	h, _ := newPicture(true).draft(a, 1, now)
 	h.facts.Addrs = addrs
 	return h.facts
 }

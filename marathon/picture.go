@@ -11,12 +11,13 @@ import (
 // Events and reads are numbered in the order in which events arrived and reads were *sent*. A read that was sent before an event
 // arrived may or may not show what the event says, so the event goes on holding over it.
 type picture struct {
-	apps     map[string]*held
-	patches  map[string]patch // by task id
-	gone     map[string]gone  // apps taken out lately
-	verdicts verdicts
-	tasks    int    // of all apps
-	clock    uint64 // number of the last event or read
+	obeyHealth bool // Options.HealthCheck
+	apps       map[string]*held
+	patches    map[string]patch // by task id
+	gone       map[string]gone  // apps taken out lately
+	verdicts   verdicts
+	tasks      int    // of all apps
+	clock      uint64 // number of the last event or read
 }
 
 // held is an app of the picture.
@@ -46,8 +47,8 @@ type patch struct {
 // finalFor is how long a task stays dead for us whatever reads say: longer than any answer is under way or held by a cache.
 const finalFor = 10 * time.Minute
 
-func newPicture() *picture {
-	return &picture{apps: map[string]*held{}, patches: map[string]patch{}, gone: map[string]gone{}, verdicts: verdicts{}}
+func newPicture(obeyHealth bool) *picture {
+	return &picture{obeyHealth: obeyHealth, apps: map[string]*held{}, patches: map[string]patch{}, gone: map[string]gone{}, verdicts: verdicts{}}
 }
 
 // tick gives the next number.
@@ -56,12 +57,29 @@ func (p *picture) tick() uint64 {
 	return p.clock
 }
 
-// draft is the app as it would stand in the picture, and when it should be looked at again for the sake of time alone.
+// draft is the app as it would stand in the picture, and when it should be looked at again for the sake of time alone. Where events
+// that the read cannot know of take away every server, those that may still serve are spared until the next read shows what came
+// in their place: better both at once than nobody in between.
 func (p *picture) draft(app App, read uint64, now time.Time) (*held, time.Time) {
+	h, again := p.sketch(app, read, now, false)
+	if !p.serves(h) {
+		if spared, later := p.sketch(app, read, now, true); p.serves(spared) {
+			return spared, later
+		}
+	}
+	return h, again
+}
+
+// serves says that there is a task to send requests to.
+func (p *picture) serves(h *held) bool {
+	return slices.ContainsFunc(h.app.Tasks, func(t Task) bool { return t.usable(h.facts.Health[t.ID], p.obeyHealth) })
+}
+
+func (p *picture) sketch(app App, read uint64, now time.Time, spare bool) (*held, time.Time) {
 	app.Tasks = slices.Clone(app.Tasks)
 	p.recall(&app)
 	for i := range app.Tasks {
-		p.repair(&app.Tasks[i], read, now)
+		p.repair(&app.Tasks[i], read, now, spare)
 	}
 	h := &held{app: app, read: read}
 	again := p.judge(h, now)
@@ -98,9 +116,12 @@ func (p *picture) recall(app *App) {
 // readinessPoll is how often an app is read while Marathon waits for its tasks to get ready.
 const readinessPoll = time.Second
 
-// repair puts what events say of a task over what an older read says.
-func (p *picture) repair(t *Task, read uint64, now time.Time) {
+// repair puts what events say of a task over what an older read says, but for what is to be spared: it is not dead yet.
+func (p *picture) repair(t *Task, read uint64, now time.Time, spare bool) {
 	patch, ok := p.patches[t.ID]
+	if spare && patch.event > read && !patch.state.Terminal() {
+		return
+	}
 	if !ok || !(patch.event > read || patch.final && now.Before(patch.until)) {
 		return
 	}
@@ -210,7 +231,7 @@ func (p *picture) record(task string, c patch) bool {
 	return true
 }
 
-// apply shows in the picture what events said of a task. It tells whether that changed anything.
+// apply shows in the picture what events said of a task, unless it is the last that may serve. It tells whether that changed anything.
 func (p *picture) apply(task, app string, now time.Time) bool {
 	h := p.apps[app]
 	if h == nil {
@@ -220,13 +241,21 @@ func (p *picture) apply(task, app string, now time.Time) bool {
 	if i < 0 {
 		return false
 	}
+	verdict, known := p.verdicts[task]
 	if p.patches[task].sick {
 		p.verdicts[task] = false
 	}
 	next := *h
 	next.app.Tasks = slices.Clone(h.app.Tasks)
-	p.repair(&next.app.Tasks[i], h.read, now)
+	p.repair(&next.app.Tasks[i], h.read, now, false)
 	p.judge(&next, now)
+	if !p.patches[task].state.Terminal() && p.serves(h) && !p.serves(&next) {
+		delete(p.verdicts, task)
+		if known {
+			p.verdicts[task] = verdict
+		}
+		return false
+	}
 	p.apps[app] = &next
 	return next.app.Tasks[i].State != h.app.Tasks[i].State || next.facts.Health[task] != h.facts.Health[task]
 }

@@ -125,31 +125,9 @@ func (w *Watcher) patch(e Event, c patch, now time.Time) {
 	if task == "" || !w.picture.record(task, c) {
 		return
 	}
-	if !c.state.Terminal() && w.onlyServer(c.app, task) {
-		return // it may serve yet, and the read wished for may show its successor: better both at once than nobody in between
-	}
 	if w.picture.apply(task, c.app, now) {
 		w.changed[c.app] = true
 	}
-}
-
-// onlyServer says that an app that should run has no other task to send requests to.
-func (w *Watcher) onlyServer(app, task string) bool {
-	h := w.picture.apps[app]
-	if h == nil || w.stopping[app] != 0 {
-		return false
-	}
-	found := false
-	for i := range h.app.Tasks {
-		t := &h.app.Tasks[i]
-		switch usable := t.usable(h.facts.Health[t.ID], w.o.HealthCheck); {
-		case t.ID == task:
-			found = usable
-		case usable:
-			return false
-		}
-	}
-	return found
 }
 
 // groupChanged: definitions below a group changed and can be read now. Which ones, the deployment said just before; if none did,

@@ -85,7 +85,7 @@ func TestReadinessCountsForNewTasksDuringADeployment(t *testing.T) {
 
 // scene is a picture with an app of one task, read as number 1.
 func scene(task Task) *picture {
-	p := newPicture()
+	p := newPicture(true)
 	p.tick()
 	h, _ := p.draft(App{ID: "/a", Version: "1", Tasks: []Task{task}}, 1, t0)
 	p.put(h)
@@ -103,6 +103,27 @@ func TestAReadSentBeforeAnEventDoesNotUndoIt(t *testing.T) {
 	h, _ = p.draft(App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t", State: TaskRunning}}}, p.tick(), t0)
 	if h.app.Tasks[0].State != TaskRunning {
 		t.Error("the newer read loses")
+	}
+}
+
+func TestAReadSentBeforeTheKillsDoesNotEmptyTheApp(t *testing.T) {
+	p := scene(Task{ID: "t", State: TaskRunning, StartedAt: Time{t0}})
+	before := p.tick()
+	p.record("t", patch{event: p.tick(), app: "/a", state: TaskKilling, final: true, until: t0.Add(finalFor)})
+	if p.apply("t", "/a", t0) {
+		t.Error("the event alone took the only server away")
+	}
+	older := App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t", State: TaskRunning}}}
+	if h, _ := p.draft(older, before, t0); h.app.Tasks[0].State != TaskRunning {
+		t.Error("a read that shows nobody in its place took it away")
+	}
+	older.Tasks = append(older.Tasks, Task{ID: "next", State: TaskRunning})
+	if h, _ := p.draft(older, before, t0); h.app.Tasks[0].State != TaskKilling {
+		t.Error("with a successor it stayed")
+	}
+	newer := App{ID: "/a", Version: "1", Tasks: []Task{{ID: "t", State: TaskKilling}}}
+	if h, _ := p.draft(newer, p.tick(), t0); h.app.Tasks[0].State != TaskKilling {
+		t.Error("a newer read is not believed")
 	}
 }
 

@@ -91,7 +91,7 @@ func NewWatcher(o Options, client *Client, linker Linker, log *zap.Logger, emit 
 		inbox:     newInbox(),
 		landed:    make(chan func(time.Time)),
 		resync:    make(chan struct{}, 1),
-		picture:   newPicture(), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
+		picture:   newPicture(o.HealthCheck), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
 		names: newNames(), lookup: byDNS,
 		stopping: map[string]uint64{}, deploys: map[string]time.Time{}, changed: map[string]bool{},
 	}

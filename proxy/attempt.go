@@ -11,6 +11,7 @@ import (
 // attempts chooses servers for one request or TCP connection, try after try (HAProxy's "retries 3" and "option redispatch").
 type attempts struct {
 	backend *route.Backend
+	newer   func() *route.Backend // the backend in the present table, nil if it is gone
 	source  netip.Addr
 	cookie  string // of a sticky client, empty for none
 	repeats bool   // the request may be sent twice
@@ -32,8 +33,8 @@ type try struct {
 	sticky bool          // the cookie chose it
 }
 
-func newAttempts(b *route.Backend, r *Request) *attempts {
-	a := &attempts{backend: b, source: r.Source.Addr(), repeats: r.idempotent()}
+func newAttempts(b *route.Backend, newer func() *route.Backend, r *Request) *attempts {
+	a := &attempts{backend: b, newer: newer, source: r.Source.Addr(), repeats: r.idempotent()}
 	a.tried = a.buffer[:0]
 	if b.Spec.Sticky != "" {
 		a.cookie = r.cookie(b.Spec.Sticky)
@@ -48,7 +49,7 @@ func (a *attempts) first() (try, bool) {
 			return a.choose(try{server: s, sticky: true})
 		}
 	}
-	return a.choose(try{server: a.backend.Pick(a.source, nil)})
+	return a.choose(try{server: a.pick()})
 }
 
 // again is the choice after a try that failed; false when it is not to be tried again. A server not yet tried comes at once. budget
@@ -68,11 +69,25 @@ func (a *attempts) again(f Failure, budget func() bool) (try, bool) {
 		return try{}, false
 	}
 	a.retries++
-	if s := a.backend.Pick(a.source, a.tried); s != nil {
+	if s := a.pick(); s != nil {
 		return a.choose(try{server: s})
 	}
 	a.tried = a.tried[:0]
-	return a.choose(try{server: a.backend.Pick(a.source, nil), pause: retryPause})
+	return a.choose(try{server: a.pick(), pause: retryPause})
+}
+
+// pick chooses a server not yet tried. A request keeps the table it came with, but not to its ruin: where that has no such server,
+// its successors may be in the table of now.
+func (a *attempts) pick() *route.Server {
+	if s := a.backend.Pick(a.source, a.tried); s != nil {
+		return s
+	}
+	b := a.newer()
+	if b == nil || b == a.backend {
+		return nil
+	}
+	a.backend = b
+	return b.Pick(a.source, a.tried)
 }
 
 func (a *attempts) choose(t try) (try, bool) {

@@ -71,6 +71,15 @@ func (x *exchange) countHTTP(s *route.Stats) {
 	}
 }
 
+// newer is the backend in the present table. A change that is taking effect is waited for: it has told servers to drain before
+// their successors can be seen.
+func (x *exchange) newer() *route.Backend {
+	x.proxy.mu.Lock()
+	t := x.proxy.table.Load()
+	x.proxy.mu.Unlock()
+	return t.Backend(x.action.Backend.Spec.Name)
+}
+
 // take begins a try: its server has one more request in flight until it is left for another or the exchange is finished.
 func (x *exchange) take(t try) {
 	b, s := x.action.Backend.Stats, t.server.Stats

@@ -171,7 +171,7 @@ func (f *flight) run() {
 // attempt sends the request to one server after the other until a response comes; nil if none does and the client knows.
 func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *http.Response {
 	x := f.exchange
-	choice := newAttempts(x.action.Backend, &x.request)
+	choice := newAttempts(x.action.Backend, x.newer, &x.request)
 	out := f.outgoing(ctx)
 	failed := NoServer
 	for t, ok := choice.first(); ok; t, ok = choice.again(failed, x.proxy.mayRepeat) {

@@ -24,7 +24,7 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 
 // dial connects to one server after the other; nil if none can be reached, and the exchange says why.
 func (x *exchange) dial(ctx context.Context) *net.TCPConn {
-	choice := newAttempts(x.action.Backend, &x.request)
+	choice := newAttempts(x.action.Backend, x.newer, &x.request)
 	failed := NoServer
 	for t, ok := choice.first(); ok; t, ok = choice.again(failed, nil) {
 		if !pause(ctx, t.pause) {

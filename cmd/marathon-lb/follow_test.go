@@ -160,7 +160,7 @@ func TestAnEmptyListOfAppsIsHeldBack(t *testing.T) {
 }
 
 func TestARollingRestartLosesNoRequest(t *testing.T) {
-	r := newRig(t, marathontest.Options{Behaviour: marathontest.Behaviour{Linger: 50 * time.Millisecond}})
+	r := newRig(t, marathontest.Options{Behaviour: marathontest.Behaviour{Linger: 500 * time.Millisecond}})
 	port := freePort(t)
 	create(t, r.sim, app("/web", port, 3))
 	eventually(t, "three servers", func() bool { return len(servers(r.stats, fmt.Sprintf("web_%d", port))) == 3 })
@@ -176,6 +176,9 @@ func TestARollingRestartLosesNoRequest(t *testing.T) {
 	}
 	if sent, failed := stop(); len(failed) > 0 {
 		t.Errorf("%d of %d requests failed: %v", len(failed), sent, failed[0])
+		for _, e := range r.logs.FilterMessage("request").All() {
+			t.Log(e.Time.Format(time.StampMilli), e.ContextMap())
+		}
 	}
 }
 
