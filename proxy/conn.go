@@ -62,7 +62,7 @@ func (c *clientConn) serve(x *exchange) (done func()) {
 		defer c.mu.Unlock()
 		c.busy = false
 		if c.closed {
-			c.finish()
+			c.end()
 		}
 	}
 }
@@ -87,11 +87,16 @@ func (c *clientConn) Close() error {
 		c.now = c.unread()
 	}
 	if !c.busy {
-		c.finish()
+		c.end()
 	}
+	return err
+}
+
+// end is the end of the connection, which is closed and on which nobody works any more.
+func (c *clientConn) end() {
+	c.finish()
 	c.front.Sessions.Dec()
 	c.port.conns.Done()
-	return err
 }
 
 func (c *clientConn) finish() {
