@@ -254,6 +254,17 @@ func TestExpectContinueReachesTheServer(t *testing.T) {
 	}
 }
 
+func TestAnHTTP10RequestWithoutHostNamesTheAddressItCameTo(t *testing.T) {
+	hosts := make(chan string, 1)
+	addr := task(t, func(w http.ResponseWriter, r *http.Request) { hosts <- r.Host })
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, addr))
+	say(t, port, "GET / HTTP/1.0\r\n\r\n")
+	if got, want := <-hosts, fmt.Sprintf("127.0.0.1:%d", port); got != want {
+		t.Errorf("Host is %q, want %q", got, want)
+	}
+}
+
 func TestAnHTTP10ClientGetsAPlainBody(t *testing.T) {
 	addr := task(t, func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "abc")

@@ -240,6 +240,9 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 		out.URL.Opaque, out.URL.Path, out.URL.RawPath = "", in.URL.Path, in.URL.RawPath
 	}
 	out.RequestURI, out.Close = "", false
+	if out.Host == "" { // HTTP/1.0: the library would make one up
+		out.Host = x.request.Local.String()
+	}
 	out.Header = in.Header.Clone()
 	apply(out.Header, requestEdits(nil, &x.request, x.action.Backend, x.proxy.o.TrustedProxies))
 	if _, ok := out.Header["User-Agent"]; !ok {
