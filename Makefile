@@ -1,5 +1,6 @@
 # Each target is one line. What a change has to pass is .ci/run.
-FUZZTIME = 10s
+# Runs of each fuzz target. A count: with a time, go test now and then reports its end as a failure, until Go 1.27 (golang/go#75804).
+FUZZTIME = 50000x
 
 .PHONY: build test race lint fuzz demo docs
 
@@ -16,7 +17,7 @@ race:
 lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
-# Every fuzz target in turn, each for FUZZTIME.
+# Every fuzz target in turn, each run FUZZTIME.
 fuzz:
 	go test -list '^Fuzz' ./... | awk '/^Fuzz/ {f[n++] = $$1} /^ok/ {while (n > 0) print f[--n], $$2}' | while read -r f p; do go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p" || exit 1; done
 
