@@ -304,7 +304,7 @@ func FuzzLabels(f *testing.F) {
 		if !strings.HasPrefix(got.String(), want.String()) {
 			t.Errorf("the neighbour's backend is another: %v", got)
 		}
-		if len(change.SetListeners) == 0 || change.SetListeners[0] != alone.SetListeners[0] {
+		if len(change.SetListeners) == 0 || !change.SetListeners[0].Equal(alone.SetListeners[0]) {
 			t.Errorf("the neighbour's listener is another: %v", change.SetListeners)
 		}
 		for _, p := range c.Problems() {

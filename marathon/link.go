@@ -109,7 +109,7 @@ func (l *link) emitListeners(port int, want map[string]route.ListenerSpec) {
 		}
 	}
 	for bind, spec := range want {
-		if have[bind] != spec {
+		if !have[bind].Equal(spec) {
 			l.change.SetListeners = append(l.change.SetListeners, spec)
 		}
 	}

@@ -2,6 +2,7 @@ package route
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,7 +56,14 @@ type ListenerSpec struct {
 	Mode    Mode
 	Entry   Entry
 	Backend string // with ByService: the backend that gets everything
-	App     string // the app it belongs to, empty for the load balancer's own
+	TLS     bool
+	Certs   []string // PEM files, or directories of them, for TLS; the proxy's default certificate if none
+	App     string   // the app it belongs to, empty for the load balancer's own
+}
+
+// Equal says that nothing differs.
+func (l ListenerSpec) Equal(m ListenerSpec) bool {
+	return slices.Equal(l.Certs, m.Certs) && l.Name == m.Name && l.Bind == m.Bind && l.Mode == m.Mode && l.Entry == m.Entry && l.Backend == m.Backend && l.App == m.App && l.TLS == m.TLS
 }
 
 // BackendSpec is one service of one app: a set of interchangeable servers and how to reach them.
@@ -70,8 +78,30 @@ type BackendSpec struct {
 	Check     *Check // how the task's health is checked, nil for not at all
 	Rules     []Rule // what leads here from listeners shared with others
 	Servers   []ServerSpec
+	Auth      *Auth          // who gets in, nil for everybody
+	Allow     []netip.Prefix // source networks that get in, empty for all
+	ToHTTPS   bool           // requests that a rule of a shared listener leads here without TLS are sent to https
+	HSTS      bool           // responses tell browsers to use https from now on
+	Rewrite   Rewrite
+	Certs     []string // PEM files for its hosts on :443, besides those of the listener
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
+}
+
+// Auth asks for HTTP basic authentication (RFC 7617) by one user.
+type Auth struct {
+	Realm string
+	User  string
+	Hash  string // of the password, in a form of crypt(3): $1$, $5$, $6$ and others
+}
+
+// Rewrite is what a backend changes in targets and redirects (marathon-lb.md 5.6). Empty fields change nothing.
+type Rewrite struct {
+	Strip    string   // prefix taken off the path, compared without case (HTTP_BACKEND_PROXYPASS_PATH)
+	Host     string   // Host as the server sees it (with Strip, the first vhost)
+	Location string   // put before the path of a response's Location (HTTP_BACKEND_REVPROXY_PATH)
+	Root     string   // where a request for "/" is redirected to (HTTP_BACKEND_REDIR)
+	Hosts    []string // lower-cased: the hosts Location and Root speak of
 }
 
 // Rule leads requests of a shared listener to the backend it stands in. A label that lists several hosts or paths makes a
@@ -93,6 +123,8 @@ type ServerSpec struct {
 	Cookie string // value of the persistence cookie
 	ID     int    // HAProxy's server id, 1..32766
 	State  State
+	// CheckPort is the port that probes of this server go to, 0 for Check's or the server's own.
+	CheckPort int
 	// Vouched: Marathon itself checks the task and all results are good.
 	Vouched bool
 }

@@ -28,6 +28,12 @@ func (l ListenerSpec) String() string {
 	if l.Entry == ByService {
 		to = "-> " + l.Backend
 	}
+	if l.TLS {
+		to += " tls"
+	}
+	for _, c := range l.Certs {
+		to += " crt=" + c
+	}
 	return fmt.Sprintf("listener %s %s %s %s", l.Name, BindText(l.Bind), l.Mode, to)
 }
 
@@ -38,6 +44,7 @@ func (k BackendSpec) String() string {
 	if k.Sticky != "" {
 		fmt.Fprintf(&b, " sticky=%s", k.Sticky)
 	}
+	b.WriteString(k.access())
 	if k.Closed {
 		b.WriteString(" closed")
 	}
@@ -52,6 +59,33 @@ func (k BackendSpec) String() string {
 		fmt.Fprintf(&b, "  %s\n", s)
 	}
 	return b.String()
+}
+
+// access is what the backend's line says of who gets in and what is changed on the way.
+func (k BackendSpec) access() string {
+	b := ""
+	if k.Auth != nil {
+		b += fmt.Sprintf(" auth=%q user=%s", k.Auth.Realm, k.Auth.User) // the hash is a secret
+	}
+	for _, n := range k.Allow {
+		b += " allow=" + n.String()
+	}
+	if k.ToHTTPS {
+		b += " to-https"
+	}
+	if k.HSTS {
+		b += " hsts"
+	}
+	for _, c := range k.Certs {
+		b += " crt=" + c
+	}
+	r := k.Rewrite
+	for _, part := range []struct{ name, value string }{{"strip", r.Strip}, {"host", r.Host}, {"location", r.Location}, {"root", r.Root}} {
+		if part.value != "" {
+			b += " " + part.name + "=" + part.value
+		}
+	}
+	return b
 }
 
 // String is "rule host=... path=... weight=N" or "rule appid=...".
@@ -84,6 +118,9 @@ func (c *Check) String() string {
 // String is "server NAME ADDRESS task=ID [state] [vouched]".
 func (s ServerSpec) String() string {
 	b := fmt.Sprintf("server %s %s id=%d cookie=%s task=%s", s.Name, s.Addr, s.ID, s.Cookie, s.Task)
+	if s.CheckPort != 0 {
+		b += fmt.Sprintf(" check=%d", s.CheckPort)
+	}
 	if s.State != Ready {
 		b += " " + s.State.String()
 	}
