@@ -86,8 +86,11 @@ func Default() Config {
 			Silence:      30 * time.Second,
 			HTTPBind:     route.AnyAddr(80),
 			AppIDBind:    route.AnyAddr(9091),
+
+			MinServicePort: 10050,
+			MaxServicePort: 10100,
 		},
-		Proxy: proxy.Options{DrainTimeout: 30 * time.Second, TrustedProxies: privateNetworks(), AccessLog: proxy.LogErrors},
+		Proxy: proxy.Options{DrainTimeout: 30 * time.Second, TrustedProxies: privateNetworks(), AccessLog: proxy.LogErrors, AuthScope: proxy.AuthAll},
 		Stats: stats.Options{Bind: route.AnyAddr(9090)},
 		Log:   LogOptions{Level: zapcore.InfoLevel, Encoding: JSON},
 	}
@@ -135,6 +138,10 @@ func Parse(args, environment []string) (Config, error) {
 	}
 	if len(c.Marathon.Groups) == 0 {
 		return Config{}, errors.New(`--group is missing: name a group to serve, such as --group external, or --group "*" for all`)
+	}
+	if low, high := c.Marathon.MinServicePort, c.Marathon.MaxServicePort; low > high || (low == 0) != (high == 0) {
+		return Config{}, fmt.Errorf("--min-serv-port-ip-per-task %d and --max-serv-port-ip-per-task %d are no range: the first must not be larger, "+
+			"and both are 0 for none", low, high)
 	}
 	c.Marathon.Poll = c.Mode == Poll
 	c.Marathon.ReservedPorts = c.reservedPorts()

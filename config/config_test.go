@@ -56,7 +56,8 @@ func TestEachFlagReachesItsField(t *testing.T) {
 	c := parse(t, `poll -m https://m1:8443 https://m2:8443 --group a --group b,c --strict-mode --dont-bind-http-https --max-backoff 60
 		--auth-credentials u:p:q --marathon-auth-credential-file /f --marathon-ca-cert /ca --log-level warning --log-encoding console
 		--http-bind [::1]:8080 --appid-bind 127.0.0.1:9191 --stats-bind *:9190 --service-addr 10.0.0.1 --drain-timeout 1m30s
-		--trusted-proxies 10.1.2.3/8,fd00::1 --access-log all --resync-interval 0.5 --silence 45s`)
+		--trusted-proxies 10.1.2.3/8,fd00::1 --auth-scope vhost --haproxy-map --min-serv-port-ip-per-task 10101
+		--max-serv-port-ip-per-task 10150 --access-log all --resync-interval 0.5 --silence 45s`)
 	want := config.Default()
 	m := &want.Marathon
 	m.Poll, m.Endpoints, m.Groups = true, []string{"https://m1:8443", "https://m2:8443"}, []string{"a", "b", "c"}
@@ -65,6 +66,8 @@ func TestEachFlagReachesItsField(t *testing.T) {
 	m.HTTPBind, m.AppIDBind = netip.MustParseAddrPort("[::1]:8080"), netip.MustParseAddrPort("127.0.0.1:9191")
 	m.ServiceAddr, m.ReservedPorts = netip.MustParseAddr("10.0.0.1"), []int{9190, 9191}
 	m.ResyncInterval, m.Silence = 500*time.Millisecond, 45*time.Second
+	m.MinServicePort, m.MaxServicePort = 10101, 10150
+	want.Proxy.AuthScope, want.Stats.Maps = proxy.AuthVHost, true
 	want.Stats.Bind = route.AnyAddr(9190)
 	want.Proxy.DrainTimeout, want.Proxy.AccessLog = 90*time.Second, proxy.LogAll
 	want.Proxy.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}
@@ -95,7 +98,7 @@ func TestFlagWinsOverOurVariableOverTheContainers(t *testing.T) {
 }
 
 func TestWhatIsNotObeyedIsSaid(t *testing.T) {
-	c := parse(t, "sse --group x --haproxy-map --command reload --ssl-certs /c --min-serv-port-ip-per-task 0 --syslog-socket /dev/null",
+	c := parse(t, "sse --group x --command reload --ssl-certs /c --syslog-socket /dev/null",
 		"PORTS=80,443", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch,http-server-close,dontlognull", "HAPROXY_SYSCTL_PARAMS=a=1",
 		"HAPROXY_SSL_CERT7=pem", "HAPROXY_BACKEND_HEAD=timeout server 600s", "DCOS_SERVICE_ACCOUNT_CREDENTIAL={}", "MARATHON_LB_DRIAN_TIMEOUT=3")
 	var got []string
@@ -109,14 +112,18 @@ func TestWhatIsNotObeyedIsSaid(t *testing.T) {
 			t.Errorf("%s: no reason", n.Option)
 		}
 	}
-	want := []string{" --command", "!--haproxy-map", "!--ssl-certs", "!DCOS_SERVICE_ACCOUNT_CREDENTIAL", "!HAPROXY_BACKEND_HEAD",
+	want := []string{" --command", "!--ssl-certs", "!DCOS_SERVICE_ACCOUNT_CREDENTIAL", "!HAPROXY_BACKEND_HEAD",
 		"!HAPROXY_SSL_CERT7", " HAPROXY_SYSCTL_PARAMS", "!MARATHON_LB_DRIAN_TIMEOUT"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	c = parse(t, "sse --group x", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch")
-	if len(c.Notices) != 1 {
-		t.Errorf("other default options: got %v, want one notice", c.Notices)
+	c = parse(t, "sse --group x", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch, http-server-close,httplog")
+	if len(c.Notices) != 1 || !c.Notices[0].Lost || !c.Proxy.ServerClose {
+		t.Errorf("other default options: got %v, want one notice; http-server-close is %v", c.Notices, c.Proxy.ServerClose)
+	}
+	c = parse(t, "sse --group x", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch,http-server-close,dontlognull")
+	if len(c.Notices) != 0 || c.Proxy.ServerClose {
+		t.Errorf("the package's default options: got %v; http-server-close is %v", c.Notices, c.Proxy.ServerClose)
 	}
 }
 
@@ -135,7 +142,8 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 		t.Errorf("no templates, but notices %v", c.Notices)
 	}
 	write("HAPROXY_HTTP_BACKEND_ACL_ALLOW_DENY", "  http-request deny\n") // the default; only for services with an allow-list
-	write("HAPROXY_HTTPS_FRONTEND_HEAD", "bind *:443 ssl {sslCerts} ca-file /ca verify required\n")
+	write("HAPROXY_HTTPS_FRONTEND_HEAD", "frontend marathon_https_in\n  bind *:443 ssl {sslCerts} alpn h2,http/1.1\n  mode http\n")
+	write("HAPROXY_HTTP_FRONTEND_ACL_WITH_AUTH", "  acl auth_{H} http_auth(user_{backend})\n  http-request auth realm \"{realm}\" if host_{H} !auth_{H}\n")
 	write("HAPROXY_BACKEND_HEAD", "  # deny nothing\n  timeout server 600s\n")
 	if c := parse(t, "sse --group x", "MESOS_SANDBOX="+sandbox); len(c.Notices) != 1 {
 		t.Errorf("got notices %v, want one", c.Notices)
@@ -144,6 +152,9 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 	for _, env := range []string{
 		"MESOS_SANDBOX=" + sandbox, `HAPROXY_HTTP_FRONTEND_HEAD=frontend f\n  bind 10.0.0.1:80`,
 		"HAPROXY_FRONTEND_HEAD=bind *:10000 ssl verify required", "HAPROXY_BACKEND_HEAD=tcp-request content reject",
+		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required",
+		"HAPROXY_HTTP_FRONTEND_ACL_WITH_AUTH=http-request deny if { path /admin }",
+		"HAPROXY_HTTP_BACKEND_NETWORK_ALLOWED_ACL=acl network_allowed src 10.0.0.0/8",
 		"HAPROXY_BACKEND_HTTP_OPTIONS=acl inside src 10.0.0.0/8",
 	} {
 		if _, err := config.Parse([]string{"--group", "x"}, []string{env}); err == nil || !strings.Contains(err.Error(), "restricts access") {

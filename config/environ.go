@@ -45,6 +45,9 @@ func (c *Config) obey(env environ, flags *pflag.FlagSet) error {
 			if text == "" {
 				continue
 			}
+			if r.reads != nil {
+				text = r.reads(text)
+			}
 			if err := newValue(c, r).Set(text); err != nil {
 				return fmt.Errorf("environment variable %s %q: %w", name, text, err)
 			}
@@ -63,6 +66,9 @@ func (c *Config) notice(r row, option, text string) error {
 		if err := keepsOut(option, text); err != nil {
 			return err
 		}
+	case r.partly != nil && r.partly(text):
+		c.Notices = append(c.Notices, Notice{Option: option, Reason: r.note, Lost: true})
+		return nil
 	case r.effect == obeyed, r.effect == asked, r.harmless != "" && text == r.harmless:
 		return nil
 	}

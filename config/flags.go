@@ -13,7 +13,9 @@ type row struct {
 	env         []string // names in the container's environment, as environ.get takes them; a last "*" stands for any rest
 	note        string   // a word more than the field's comment; for a row without field, why it is not obeyed
 	effect      effect
-	harmless    string // a value of the variable that needs no notice, because it is what happens anyway
+	reads       func(string) string // what the variable's text says of the field
+	partly      func(string) bool   // the variable's text asks for more than is obeyed
+	harmless    string              // a value of the variable that needs no notice, because it is what happens anyway
 }
 
 // effect says what becomes of an option.
@@ -31,7 +33,6 @@ const (
 const (
 	noHAProxy   = "accepted for compatibility, no effect: there is no HAProxy to configure or reload"
 	noTLS       = "not carried out yet: :443 is not served, and no certificate is read"
-	noAutoPorts = "not carried out yet: a port without service port is not served"
 	noTemplates = "not carried out yet: the template is not used"
 )
 
@@ -50,15 +51,15 @@ var python = []row{
 	{long: "archive-versions", arg: "N", effect: idle, note: noHAProxy},
 	{long: "health-check", short: "H", field: "Marathon.HealthCheck"},
 	{long: "lru-cache-capacity", arg: "N", effect: idle, note: "accepted for compatibility, no effect: health is kept per task, without limit"},
-	{long: "haproxy-map", effect: lost, note: "not carried out yet: /_haproxy_getvhostmap and /_haproxy_getappmap do not exist; routing is the same with and without"},
+	{long: "haproxy-map", field: "Stats.Maps"},
 	{long: "dont-bind-http-https", field: "Marathon.DontBindHTTPHTTPS"},
 	{long: "group-https-by-vhost", effect: lost, note: noTLS},
 	{long: "ssl-certs", arg: "LIST", effect: lost, note: noTLS},
 	{long: "skip-validation", effect: idle, note: noHAProxy},
 	{long: "skip-config-cleanup", effect: idle, note: noHAProxy},
 	{long: "dry", short: "d", effect: refused, note: "not carried out yet: nothing but serving can be done; leave it out to serve"},
-	{long: "min-serv-port-ip-per-task", arg: "PORT", effect: lost, harmless: "0", note: noAutoPorts},
-	{long: "max-serv-port-ip-per-task", arg: "PORT", effect: lost, harmless: "0", note: noAutoPorts},
+	{long: "min-serv-port-ip-per-task", arg: "PORT", field: "Marathon.MinServicePort"},
+	{long: "max-serv-port-ip-per-task", arg: "PORT", field: "Marathon.MaxServicePort"},
 	{long: "max-backoff", arg: "DURATION", field: "Marathon.MaxBackoff"},
 	{long: "syslog-socket", arg: "PATH", effect: lost, harmless: "/dev/null", note: "not carried out: the log goes to standard error only"},
 	{long: "log-format", arg: "FORMAT", effect: idle, note: "accepted for compatibility, no effect: the format is Python's, see --log-encoding"},
@@ -78,6 +79,7 @@ var own = []row{
 	{long: "service-addr", arg: "IP", field: "Marathon.ServiceAddr", note: "* for every address"},
 	{long: "drain-timeout", arg: "DURATION", field: "Proxy.DrainTimeout"},
 	{long: "trusted-proxies", arg: "NETWORKS", field: "Proxy.TrustedProxies", note: "CIDR networks or addresses, separated by commas; empty for none"},
+	{long: "auth-scope", arg: "WHERE", field: "Proxy.AuthScope"},
 	{long: "access-log", arg: "WHICH", field: "Proxy.AccessLog"},
 	{long: "log-encoding", arg: "ENCODING", field: "Log.Encoding"},
 	{long: "resync-interval", arg: "DURATION", field: "Marathon.ResyncInterval", zero: true},
@@ -88,8 +90,8 @@ var own = []row{
 var container = []row{
 	{env: []string{"POLL_INTERVAL"}, arg: "DURATION", field: "Marathon.PollInterval"},
 	{env: []string{"FRAMEWORK_NAME"}, arg: "ID", field: "Marathon.FrameworkName"},
-	{env: []string{"HAPROXY_GLOBAL_DEFAULT_OPTIONS"}, effect: lost, harmless: "redispatch,http-server-close,dontlognull",
-		note: "not carried out yet: redispatch is always on, connections to servers are kept alive, the log is --access-log's"},
+	{env: []string{"HAPROXY_GLOBAL_DEFAULT_OPTIONS"}, arg: "LIST", field: "Proxy.ServerClose", reads: serverClose, partly: otherDefaults,
+		note: "read for http-server-close; the value the DC/OS package always passes changes nothing. Redispatch is always on, the log is --access-log's, other options have no effect"},
 	{env: []string{"HAPROXY_SSL_CERT*"}, effect: lost, note: noTLS},
 	{env: []string{"HAPROXY_SYSLOGD"}, effect: idle, note: "accepted for compatibility, no effect: the log goes to standard error, see --access-log"},
 	{env: []string{"SYSLOG_SOCKET"}, effect: lost, harmless: "/dev/null", note: "not carried out: the log goes to standard error only"},

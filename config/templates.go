@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 
 	"marathon-lb/marathon"
 )
@@ -31,15 +31,11 @@ func (c *Config) noticeTemplates(sandbox string) error {
 	return nil
 }
 
-// harmless are templates that open nothing by their absence. Most only matter to services whose label asks for AUTH or an
-// allow-list, and those fail closed by themselves; the others belong to :443, which is not served.
-var harmless = regexp.MustCompile(`AUTH|USERLIST|ALLOW|^HAPROXY_HTTPS_`)
-
 // keepsOut is an error if a template for all services restricts access. To serve without the restriction would open what the
 // operator meant to close.
 func keepsOut(name, text string) error {
-	line := marathon.RestrictingLine(text)
-	if line == "" || harmless.MatchString(name) {
+	line := marathon.RestrictingLine(strings.TrimPrefix(name, "HAPROXY_"), text)
+	if line == "" {
 		return nil
 	}
 	return fmt.Errorf("template %s restricts access (%q), and templates are not carried out yet: remove the template, "+

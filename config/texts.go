@@ -36,6 +36,32 @@ func truth(text string) (bool, error) {
 	return false, errors.New("it must be true or false")
 }
 
+// port reads the number of a port; 0 is for none.
+func port(text string) (int, error) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0, errors.New("it must be a port from 1 to 65535, or 0 for none")
+	}
+	return int(n), nil
+}
+
+// packageDefaults is what the DC/OS package always puts into HAPROXY_GLOBAL_DEFAULT_OPTIONS, so it says nothing.
+const packageDefaults = "redispatch,http-server-close,dontlognull"
+
+// serverClose reads a list of HAProxy's options for whether connections to servers are closed after each request.
+func serverClose(text string) string {
+	return strconv.FormatBool(text != packageDefaults && slices.ContainsFunc(strings.Split(text, ","), func(option string) bool {
+		return slices.Contains([]string{"http-server-close", "httpclose", "forceclose"}, strings.TrimSpace(option))
+	}))
+}
+
+// otherDefaults says that a list of HAProxy's options has some that nothing is made of.
+func otherDefaults(text string) bool {
+	return slices.ContainsFunc(strings.Split(text, ","), func(option string) bool {
+		return !slices.Contains([]string{"redispatch", "http-server-close", "httpclose", "forceclose", "http-keep-alive", "dontlognull"}, strings.TrimSpace(option))
+	})
+}
+
 // duration reads 30s, 1m30s, or a plain number of seconds, as Python's flags have it. Zero is refused where it means nothing: the
 // package that obeys the option would take it for "not set".
 func duration(text string, zero bool) (time.Duration, error) {

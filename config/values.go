@@ -78,6 +78,10 @@ func (v *value) Set(text string) (err error) {
 		*p, err = oneOf(text, SSE, Poll)
 	case *Encoding:
 		*p, err = oneOf(text, JSON, Console)
+	case *int:
+		*p, err = port(text)
+	case *proxy.AuthScope:
+		*p, err = oneOf(text, proxy.AuthAll, proxy.AuthVHost)
 	case *proxy.AccessLog:
 		*p, err = oneOf(text, proxy.LogErrors, proxy.LogAll, proxy.LogOff)
 	case *zapcore.Level:

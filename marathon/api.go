@@ -36,6 +36,8 @@ type App struct {
 	Tasks       []Task       `json:"-"`           // those that could be read; the others are in Notes
 
 	Notes []Note `json:"-"` // what was wrong in the JSON but did no harm to the rest of the app
+
+	own string // with ID that of a deployment group: the app's own id
 }
 
 // Note is a value that could not be taken as it stood, to be reported as a route.Problem of the app.
@@ -157,6 +159,9 @@ type Task struct {
 	StartedAt   Time           `json:"startedAt"`
 	Version     string         `json:"version"` // of the definition it was started with
 	Results     []HealthResult `json:"healthCheckResults"`
+
+	of     *App // in a deployment group: the app whose definition the task follows
+	drains bool // in a deployment group: another task has come in its place
 }
 
 // HealthResult is the newest result of one health check for a task; nothing says of which. Before 1.6 the list is absent when

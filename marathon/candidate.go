@@ -12,9 +12,12 @@ import (
 // candidate is a service that is served unless another has its name or port.
 type candidate struct {
 	place
+	unit      string // of the compiler: what it is drafted and reported with
 	spec      route.BackendSpec
 	bind      netip.AddrPort
 	opens     bool // it asks for a listener
+	tls       bool // on it
+	certs     []string
 	portLabel string
 	verdict   route.Verdict // if nothing is in its way
 
@@ -33,22 +36,33 @@ func (p place) String() string { return fmt.Sprintf("port %d of %s", p.index, p.
 const stickyCookie = "mesosphere_server_id"
 
 // candidate is the service as it is to be served.
-func (s *service) candidate(f Facts, obeyHealth bool) *candidate {
-	h := s.app.healthCheck(s.index)
+func (s *service) candidate(o *Options, f Facts) *candidate {
+	h := s.settleCheck()
 	s.settleMode(h)
-	endpoints, census := s.app.endpoints(f, s.index, obeyHealth)
+	s.settleAccess()
+	s.settleRewrite()
+	endpoints, census := s.app.endpoints(f, s.index, o.HealthCheck)
 	c := &candidate{
+		unit:  s.unit,
 		place: place{s.app.ID, s.index},
 		spec: route.BackendSpec{
-			Name: backendName(s.app.ID, s.port), App: s.app.ID, PortIndex: s.index, Port: s.port, Mode: s.mode, Balance: s.balance,
+			Name: backendName(s.app.ID, s.port), App: s.app.ID, PortIndex: s.index, Port: s.port, Mode: s.mode, Balance: s.balance, HashOn: s.hashOn,
 			Check: h.check(), Rules: s.rules(), Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
+			Auth: s.auth, Allow: s.allow, ToHTTPS: s.toHTTPS, HSTS: s.hsts, Rewrite: s.rewrite,
+			Certs: s.hostCerts(o.GroupHTTPSByVHost),
 		},
+		tls: s.tls, certs: s.certs,
 		bind:      netip.AddrPortFrom(s.bind, uint16(s.port)),
 		opens:     !s.bindBad && (s.closedBy == "" || s.mode == route.HTTP),
 		portLabel: portLabel(s.index, "PORT"),
 	}
 	if s.sticky && s.mode == route.HTTP {
 		c.spec.Sticky = stickyCookie
+	}
+	if s.checked {
+		for i, e := range endpoints {
+			_, c.spec.Servers[i].CheckPort = s.app.place(e.task, f, s.checkAt)
+		}
 	}
 	c.verdict = route.Verdict{App: s.app.ID, PortIndex: s.index, Port: s.port, Backend: c.spec.Name, Why: route.Exposed, Detail: census.String()}
 	switch {
@@ -60,6 +74,19 @@ func (s *service) candidate(f Facts, obeyHealth bool) *candidate {
 		c.verdict.Why = route.Empty
 	}
 	return c
+}
+
+// settleCheck finds the health check that counts. Where the port has none, that of the port a label names does, and if it speaks
+// HTTP, so does the service, whatever MODE says (marathon-lb.md 3.7).
+func (s *service) settleCheck() *HealthCheck {
+	h := s.app.healthCheck(s.index)
+	if h != nil || !s.checked {
+		return h
+	}
+	if h = s.app.healthCheck(s.checkAt); h != nil && strings.Contains(h.Protocol, "HTTP") {
+		s.mode = route.HTTP
+	}
+	return h
 }
 
 // settleMode infers the mode if no label says it (marathon-lb.md 3.8), and tells of labels that do not go with it.

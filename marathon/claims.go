@@ -26,7 +26,7 @@ func (c claims[K]) remove(key K, s *candidate) {
 }
 
 func (s *candidate) compare(o *candidate) int {
-	return cmp.Or(cmp.Compare(s.app, o.app), cmp.Compare(s.index, o.index))
+	return cmp.Or(cmp.Compare(s.app, o.app), cmp.Compare(s.index, o.index), inOrder(s.unit, o.unit))
 }
 
 // linkage is how a service fares among the others.
@@ -86,5 +86,6 @@ func (s *candidate) served() bool {
 func (s *candidate) listener() route.ListenerSpec {
 	return route.ListenerSpec{
 		Name: s.spec.Name, Bind: s.bind, Mode: s.spec.Mode, Entry: route.ByService, Backend: s.spec.Name, App: s.spec.App,
+		TLS: s.tls, Certs: s.certs,
 	}
 }

@@ -7,15 +7,19 @@ import (
 	"marathon-lb/internal/route"
 )
 
-// Compiler makes out of apps what should be served: a draft of each app by itself, which only a change of that app makes anew, and
-// a link over indexes of what several apps want. The cost of a change follows the change.
+// Compiler makes out of apps what should be served: a draft of each unit by itself, which only a change of that makes anew, and a
+// link over indexes of what several want. A unit is an app, or the apps of one deployment group. The cost of a change follows the
+// change.
 //
 // One goroutine calls Set, Remove and Link; Problems and Verdicts may be called from any.
 type Compiler struct {
 	o        Options
 	reserved map[int]bool
-	drafts   map[string]*draft
-	pending  map[string]*draft // by app; nil for one that is gone
+	apps     map[string]colour          // by id, as set
+	groups   map[string]map[string]bool // ids of the apps of each deployment group
+	pending  map[string]*colour         // by app; nil for one that is gone
+	auto     map[string]wish            // units that need service ports given
+	drafts   map[string]*draft          // by unit
 
 	names claims[string]   // by backend name
 	ports claims[int]      // by port, those whose name is theirs
@@ -25,13 +29,21 @@ type Compiler struct {
 	listeners map[int]map[string]route.ListenerSpec // as emitted, by port and address
 
 	mu      sync.Mutex
-	reports map[string]report // by app
+	reports map[string]report // by unit
+}
+
+// wish is what a unit needs service ports for, and those it was given.
+type wish struct {
+	app       string
+	taskPorts []int
+	given     []int
 }
 
 // NewCompiler makes a compiler that knows no app.
 func NewCompiler(o Options) *Compiler {
 	c := &Compiler{
-		o: o, reserved: map[int]bool{}, drafts: map[string]*draft{}, pending: map[string]*draft{},
+		o: o, reserved: map[int]bool{}, apps: map[string]colour{}, groups: map[string]map[string]bool{}, pending: map[string]*colour{},
+		auto: map[string]wish{}, drafts: map[string]*draft{},
 		names: claims[string]{}, ports: claims[int]{}, hosts: claims[hostPath]{},
 		backends: map[string]route.BackendSpec{}, listeners: map[int]map[string]route.ListenerSpec{}, reports: map[string]report{},
 	}
@@ -53,8 +65,8 @@ func (o Options) Listeners() []route.ListenerSpec {
 	return append(own, route.ListenerSpec{Name: route.AppIDIn, Bind: o.AppIDBind, Mode: route.HTTP, Entry: route.ByAppID})
 }
 
-// Set drafts an app, to be linked with the next Link.
-func (c *Compiler) Set(a App, f Facts) { c.pending[a.ID] = newDraft(&c.o, &a, f) }
+// Set takes an app in with the next Link.
+func (c *Compiler) Set(a App, f Facts) { c.pending[a.ID] = &colour{app: a, facts: f} }
 
 // Remove takes an app out with the next Link.
 func (c *Compiler) Remove(id string) { c.pending[id] = nil }
@@ -63,12 +75,22 @@ func (c *Compiler) Remove(id string) { c.pending[id] = nil }
 func (c *Compiler) Link(now time.Time) route.Change {
 	l := link{
 		Compiler: c, dirtyNames: map[string]bool{}, dirtyPorts: map[int]bool{}, dirtyHosts: map[hostPath]bool{},
-		dirtyApps: map[string]bool{}, change: route.Change{Now: now},
+		dirtyUnits: map[string]bool{}, change: route.Change{Now: now},
 	}
+	units := map[string]*unit{}
 	for id, next := range c.pending {
-		l.replace(id, next)
+		for _, name := range c.take(id, next) {
+			units[name] = nil
+		}
 	}
 	clear(c.pending)
+	for name := range units {
+		units[name] = c.unit(name)
+	}
+	c.givePorts(units)
+	for name, u := range units {
+		l.replace(name, u.draft(&c.o, name, c.auto[name].given))
+	}
 	// What a service wins decides what it goes on to want, so the order matters: without its name it wants neither port nor host.
 	for name := range l.dirtyNames {
 		l.settleName(name)
@@ -82,6 +104,6 @@ func (c *Compiler) Link(now time.Time) route.Change {
 	for name := range l.dirtyNames {
 		l.emitBackend(name)
 	}
-	c.report(l.dirtyApps)
+	c.report(l.dirtyUnits)
 	return l.sorted()
 }

@@ -1,6 +1,7 @@
 package marathon
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,18 +10,23 @@ import (
 	"marathon-lb/internal/route"
 )
 
-// draft is what one app asks for, whatever other apps do. It follows from the options, the app and the facts alone.
+// draft is what one app asks for, whatever other apps do. It follows from the options, the app, the facts and the ports it was
+// given alone.
 type draft struct {
 	app      string
+	own      string          // id of the app itself, if app is that of its deployment group
 	services []*candidate    // those to be served, by port index
 	verdicts []route.Verdict // of the others
 	problems []route.Problem
 }
 
-// newDraft drafts an app.
-func newDraft(o *Options, a *App, f Facts) *draft {
-	d := &draft{app: a.ID}
+// newDraft drafts an app. given are its service ports where Marathon has none.
+func newDraft(o *Options, unit string, a *App, f Facts, given []int) *draft {
+	d := &draft{app: a.ID, own: cmp.Or(a.own, a.ID)}
 	ports := a.servicePorts()
+	if given != nil {
+		ports = given
+	}
 	if o.FrameworkName != "" && strings.TrimPrefix(a.ID, "/") == strings.TrimPrefix(o.FrameworkName, "/") {
 		for i, port := range ports {
 			d.refuse(i, port, route.Ignored, "it is this load balancer itself")
@@ -35,6 +41,7 @@ func newDraft(o *Options, a *App, f Facts) *draft {
 	grouped := false
 	for i, port := range ports {
 		s := newService(o, a, i, port, set)
+		s.unit = unit
 		grouped = grouped || s.groups != nil
 		d.place(o, f, s, set.ports[i])
 	}
@@ -76,13 +83,13 @@ func (d *draft) place(o *Options, f Facts, s *service, labels []setting) {
 		d.refuse(s.index, 0, route.NoPort, "Marathon gave it no service port")
 		if s.index < len(s.app.discovered()) {
 			d.problem(fmt.Sprintf("ipAddress.discovery.ports[%d]", s.index), strconv.Itoa(s.app.discovered()[s.index].Number),
-				"Marathon gives no service port for it; it is not served", "set "+portLabel(s.index, "PORT")+" to a free port")
+				"Marathon gives no service port for it, and none could be given here; it is not served", "set "+portLabel(s.index, "PORT")+" to a free port")
 		}
 	case s.port < 0 || s.port > 65535:
 		d.refuse(s.index, s.port, route.NoPort, "it is no port")
 		d.problem("service port "+strconv.Itoa(s.index), strconv.Itoa(s.port), "not a port; it is not served", "use 1 to 65535")
 	default:
-		d.services = append(d.services, s.candidate(f, o.HealthCheck))
+		d.services = append(d.services, s.candidate(o, f))
 	}
 	d.problems = append(d.problems, s.problems...)
 }
@@ -92,7 +99,7 @@ func (d *draft) refuse(index, port int, why route.Why, detail string) {
 }
 
 func (d *draft) problem(label, value, reason, remedy string) {
-	d.problems = append(d.problems, route.Problem{App: d.app, Label: label, Value: value, Reason: reason, Remedy: remedy})
+	d.problems = append(d.problems, route.Problem{App: d.own, Label: label, Value: value, Reason: reason, Remedy: remedy})
 }
 
 // meets says that a service of these groups is for a load balancer of those.

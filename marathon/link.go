@@ -14,13 +14,13 @@ type link struct {
 	dirtyNames map[string]bool
 	dirtyPorts map[int]bool
 	dirtyHosts map[hostPath]bool
-	dirtyApps  map[string]bool // to be reported on
+	dirtyUnits map[string]bool // to be reported on
 	change     route.Change
 }
 
-func (l *link) replace(id string, next *draft) {
-	l.dirtyApps[id] = true
-	if old := l.drafts[id]; old != nil {
+func (l *link) replace(unit string, next *draft) {
+	l.dirtyUnits[unit] = true
+	if old := l.drafts[unit]; old != nil {
 		for _, s := range old.services {
 			l.dirtyNames[s.spec.Name] = true
 			l.names.remove(s.spec.Name, s)
@@ -28,10 +28,10 @@ func (l *link) replace(id string, next *draft) {
 		}
 	}
 	if next == nil {
-		delete(l.drafts, id)
+		delete(l.drafts, unit)
 		return
 	}
-	l.drafts[id] = next
+	l.drafts[unit] = next
 	for _, s := range next.services {
 		l.dirtyNames[s.spec.Name] = true
 		l.names.add(s.spec.Name, s)
@@ -45,7 +45,7 @@ func (l *link) settleName(name string) {
 		case i > 0:
 			l.unname(s)
 			s.link.nameOwner = l.names[name][0].place
-			l.dirtyApps[s.app] = true
+			l.dirtyUnits[s.unit] = true
 		case !s.link.named:
 			l.name(s)
 		}
@@ -54,7 +54,7 @@ func (l *link) settleName(name string) {
 
 func (l *link) name(s *candidate) {
 	s.link.named = true
-	l.dirtyApps[s.app] = true
+	l.dirtyUnits[s.unit] = true
 	if s.opens {
 		l.ports.add(s.spec.Port, s)
 		l.dirtyPorts[s.spec.Port] = true
@@ -95,7 +95,7 @@ func (l *link) settlePort(port int) {
 		}
 		if bound != s.link.bound || owner != s.link.portOwner {
 			s.link.bound, s.link.portOwner = bound, owner
-			l.dirtyApps[s.app], l.dirtyNames[s.spec.Name] = true, true
+			l.dirtyUnits[s.unit], l.dirtyNames[s.spec.Name] = true, true
 		}
 	}
 	l.emitListeners(port, want)
@@ -141,7 +141,7 @@ func (l *link) settleHost(key hostPath) {
 		default:
 			continue
 		}
-		l.dirtyApps[s.app] = true
+		l.dirtyUnits[s.unit] = true
 	}
 }
 

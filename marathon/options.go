@@ -38,8 +38,15 @@ type Options struct {
 	StrictMode bool
 	// FrameworkName is the id, without leading slash, of the app that is this load balancer itself; it is not served.
 	FrameworkName string
+	// MinServicePort is the lowest service port that is given to apps in container mode for which Marathon has none; 0, like
+	// MaxServicePort, gives none.
+	MinServicePort int
+	// MaxServicePort is the highest service port that is given to such apps.
+	MaxServicePort int
 	// DontBindHTTPHTTPS opens neither :80 nor :443.
 	DontBindHTTPHTTPS bool
+	// GroupHTTPSByVHost serves the hosts of a service with its SSL_CERT on :443.
+	GroupHTTPSByVHost bool
 	// HTTPBind is where requests are routed by Host.
 	HTTPBind netip.AddrPort
 	// AppIDBind is where requests are routed by their X-Marathon-App-Id field.

@@ -105,7 +105,7 @@ func TestServicePortsAndTaskPortsArePairedByIndex(t *testing.T) {
 		"ip per task": {
 			`"ipAddress":{"discovery":{"ports":[{"number":8080},{"number":8081}]}},"labels":{"HAPROXY_GROUP":"external","HAPROXY_1_PORT":"10001"},
 			 "tasks":[{"id":"t","host":"agent","ports":[],"ipAddresses":[{"ipAddress":"9.0.0.2"}],` + running + `}]`,
-			"10001=9.0.0.2:8081",
+			"10001=9.0.0.2:8081 10077=9.0.0.2:8080", // the other port is given one (3.3)
 		},
 		"an empty ipAddress says nothing": {
 			`"ipAddress":{},"portDefinitions":[{"port":10000}],"tasks":[{"id":"t","host":"10.0.0.1","ports":[31000],"ipAddresses":[{"ipAddress":"9.0.0.2"}],` + running + `}]`,
@@ -136,7 +136,9 @@ func TestServicePortsAndTaskPortsArePairedByIndex(t *testing.T) {
 
 func TestADiscoveredPortWithoutServicePortIsAProblem(t *testing.T) {
 	a := fromJSON(t, `"ipAddress":{"discovery":{"ports":[{"number":8080}]}}`)
-	c, _ := compile(external(), a)
+	o := external()
+	o.MinServicePort, o.MaxServicePort = 0, 0
+	c, _ := compile(o, a)
 	if v := verdictOf(t, c, "/a", 0); v.Why != route.NoPort {
 		t.Errorf("verdict %+v", v)
 	}

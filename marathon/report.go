@@ -9,20 +9,20 @@ import (
 	"marathon-lb/internal/route"
 )
 
-// report is what is told of an app.
+// report is what is told of an app, or of the apps of a group.
 type report struct {
 	problems []route.Problem
 	verdicts []route.Verdict
 }
 
-// report renews what is told of apps.
-func (c *Compiler) report(apps map[string]bool) {
+// report renews what is told of units.
+func (c *Compiler) report(units map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id := range apps {
-		d := c.drafts[id]
+	for unit := range units {
+		d := c.drafts[unit]
 		if d == nil {
-			delete(c.reports, id)
+			delete(c.reports, unit)
 			continue
 		}
 		r := report{problems: slices.Clone(d.problems), verdicts: slices.Clone(d.verdicts)}
@@ -30,7 +30,7 @@ func (c *Compiler) report(apps map[string]bool) {
 			r.verdicts = append(r.verdicts, s.finalVerdict())
 			r.problems = append(r.problems, s.linkProblems()...)
 		}
-		c.reports[id] = r
+		c.reports[unit] = r
 	}
 }
 

@@ -11,11 +11,21 @@ import (
 var restriction = regexp.MustCompile(`(?i)(^|[\s{!(])(deny|reject|tarpit|silent-drop|block|auth|http_auth|http_auth_group|ssl_c_\w+)\b` +
 	`|(^|\s)(verify\s+required|ca-file)\b|^acl\s+\S+\s+src\b|\{\s*!?\s*src\b`)
 
-// RestrictingLine is the first line of a template that restricts access, or ends TLS, on a port; empty if none does.
-func RestrictingLine(text string) string {
+// byLabel are lines that a template may have because a label asks for what they do: AUTH and the allow-list are carried out
+// without the template.
+var byLabel = []struct{ template, line *regexp.Regexp }{
+	{regexp.MustCompile(`AUTH|USERLIST`), regexp.MustCompile(`(?i)^(acl auth_\S+ http_auth\(user_\S+\)|http-request auth realm .*!auth_\S+|userlist\b.*|user\b.*|group\b.*)$`)},
+	{regexp.MustCompile(`NETWORK_ALLOWED_ACL$`), regexp.MustCompile(`^acl network_allowed src \{network_allowed\}$`)},
+	{regexp.MustCompile(`ACL_ALLOW_DENY$`), regexp.MustCompile(`(?i)^(http-request deny|tcp-request content reject)( unless network_allowed| if !\s?network_allowed)?$`)},
+	{regexp.MustCompile(`^HTTPS_FRONTEND_HEAD$`), regexp.MustCompile(`^bind (\*|0\.0\.0\.0)?:443 ssl \{sslCerts\}( alpn \S+| no-\S+| ciphers \S+| ssl-min-ver \S+)*$`)},
+}
+
+// RestrictingLine is the first line of a template, by its name without HAPROXY_, that restricts access beyond what labels ask for, or
+// ends TLS, on a port; empty if none does.
+func RestrictingLine(name, text string) string {
 	for line := range strings.Lines(strings.ReplaceAll(text, `\n`, "\n")) {
 		words := strings.Fields(line)
-		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") || asked(name, strings.Join(words, " ")) {
 			continue
 		}
 		if restriction.MatchString(strings.Join(words, " ")) || words[0] == "bind" && bindLineRestricts(words[1:]) {
@@ -23,6 +33,13 @@ func RestrictingLine(text string) string {
 		}
 	}
 	return ""
+}
+
+// asked says that a label asks for what a line of a template does.
+func asked(name, line string) bool {
+	return slices.ContainsFunc(byLabel, func(l struct{ template, line *regexp.Regexp }) bool {
+		return l.template.MatchString(name) && l.line.MatchString(line)
+	})
 }
 
 // bindLineRestricts says that a bind line is for one address only, or for TLS.

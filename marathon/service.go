@@ -13,6 +13,7 @@ import (
 // service is one port of an app, as its labels want it.
 type service struct {
 	app      *App
+	unit     string
 	index    int
 	port     int      // effective service port, 0 for none
 	groups   []string // nil if no label names any
@@ -27,7 +28,17 @@ type service struct {
 	sticky   bool
 	bind     netip.Addr // invalid for every address
 	closedBy string     // label that restricts access and cannot be honoured
-	bindBad  bool       // the address to bind to cannot be read: the port stays closed
+	auth     *route.Auth
+	allow    []netip.Prefix
+	toHTTPS  bool
+	hsts     bool
+	tls      bool // the service port speaks TLS
+	certs    []string
+	rewrite  route.Rewrite
+	hashOn   string // what balance hashes
+	checkAt  int    // port index whose check counts, with checked
+	checked  bool   // a label says which
+	bindBad  bool   // the address to bind to cannot be read: the port stays closed
 
 	problems []route.Problem
 }
@@ -38,7 +49,7 @@ func (s *service) obey(list []setting) {
 		switch {
 		case set.row.apply != nil:
 			set.row.apply(s, set)
-		case set.row.Effect == DeployTool:
+		case set.row.Effect == DeployTool, set.row.Effect == CarriedOut:
 		case set.row.restricts != nil && set.row.restricts(set.value):
 			s.closedBy = set.name
 			s.complain(set, "understood but not carried out yet; it restricts access, so the service is closed ("+set.row.Instead+")",
@@ -52,7 +63,7 @@ func (s *service) obey(list []setting) {
 }
 
 func (s *service) complain(set setting, reason, remedy string) {
-	s.problems = append(s.problems, route.Problem{App: s.app.ID, Label: set.name, Value: set.value, Reason: reason, Remedy: remedy})
+	s.problems = append(s.problems, route.Problem{App: cmp.Or(s.app.own, s.app.ID), Label: set.name, Value: set.value, Reason: reason, Remedy: remedy})
 }
 
 // complainOf is a problem with a label of this port that is to be seen only beside others.
@@ -177,29 +188,6 @@ func (s *service) setBindAddr(set setting) {
 		return
 	}
 	s.bind = addr.Unmap()
-}
-
-// otherBalances are HAProxy's algorithms that are not carried out, without their arguments.
-var otherBalances = map[string]bool{
-	"static-rr": true, "first": true, "uri": true, "url_param": true, "hdr": true, "random": true, "rdp-cookie": true, "hash": true,
-}
-
-func (s *service) setBalance(set setting) {
-	text := strings.TrimSpace(set.value)
-	switch b := route.Balance(strings.ToLower(text)); b {
-	case route.RoundRobin, route.LeastConn, route.Source:
-		s.balance = b
-		return
-	}
-	word := text
-	if end := strings.IndexAny(text, " \t("); end >= 0 {
-		word = text[:end]
-	}
-	reason := "no algorithm of HAProxy's; roundrobin is used"
-	if otherBalances[strings.ToLower(word)] {
-		reason = "understood but not carried out yet; roundrobin is used"
-	}
-	s.complain(set, reason, "write roundrobin, leastconn or source")
 }
 
 // list splits at commas, without the blanks around elements and without empty ones.

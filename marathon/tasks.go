@@ -78,7 +78,10 @@ func (a *App) endpoints(f Facts, index int, obeyHealth bool) ([]endpoint, census
 			}
 			continue
 		}
-		addr, port := a.reach(t, f, index), a.portOf(t, index)
+		if t.drains {
+			state = route.Draining
+		}
+		addr, port := a.place(t, f, index)
 		if !addr.IsValid() || port < 1 || port > 65535 {
 			c.nowhere++
 			continue
@@ -103,6 +106,14 @@ func (c *census) count(h Health) {
 	} else {
 		c.sick++
 	}
+}
+
+// place is where a task is reached for a port index, by the definition it follows.
+func (a *App) place(t *Task, f Facts, index int) (netip.Addr, int) {
+	if t.of != nil {
+		a = t.of
+	}
+	return a.reach(t, f, index), a.portOf(t, index)
 }
 
 // reach is the address of a task for a port index; invalid if it has none or its name is not resolved.
@@ -132,11 +143,19 @@ func (a *App) servers(found []endpoint, f Facts) []route.ServerSpec {
 		}
 		names[name] = true
 		servers = append(servers, route.ServerSpec{
-			Name: name, App: a.ID, Task: e.task.ID, Addr: e.addr, Cookie: digest(name), ID: ids.next(name), State: e.state,
+			Name: name, App: a.taskApp(e.task), Task: e.task.ID, Addr: e.addr, Cookie: digest(name), ID: ids.next(name), State: e.state,
 			Vouched: f.Health[e.task.ID] == Healthy,
 		})
 	}
 	return servers
+}
+
+// taskApp is the id of the app a task belongs to.
+func (a *App) taskApp(t *Task) string {
+	if t.of != nil {
+		return t.of.ID
+	}
+	return a.ID
 }
 
 // serverName is host_ip_port, or ip_port where the host is given by its address (marathon-lb.md 3.10). zdd finds a task's server by it.

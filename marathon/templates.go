@@ -3,15 +3,8 @@ package marathon
 // template is a row of a template that a port's label can set. The text is judged as it stands.
 func template(name, doc string) Label {
 	return Label{
-		Name: name, Scope: PerPort, Template: true, Doc: doc, Instead: "the built-in text stays in force", restricts: func(text string) bool { return RestrictingLine(text) != "" },
+		Name: name, Scope: PerPort, Template: true, Doc: doc, Instead: "the built-in text stays in force", restricts: func(text string) bool { return RestrictingLine(name, text) != "" },
 	}
-}
-
-// addendum is a template that is used only beside a label which closes the service by itself as long as it is not carried out.
-func addendum(name, doc string) Label {
-	l := template(name, doc)
-	l.restricts = nil
-	return l
 }
 
 func deadTemplate(name, doc string) Label {
@@ -27,7 +20,7 @@ func globalTemplate(name, doc string) Label {
 }
 
 var portTemplates = []Label{
-	addendum("USERLIST_HEAD", "List of users of AUTH."),
+	template("USERLIST_HEAD", "List of users of AUTH."),
 	template("FRONTEND_HEAD", "Frontend of the service port: bind and mode."),
 	template("FRONTEND_BACKEND_GLUE", "How the service port's frontend leads to the backend."),
 	template("BACKEND_HEAD", "Head of the backend: balance, mode, often time-outs."),
@@ -41,26 +34,26 @@ var portTemplates = []Label{
 	template("BACKEND_SERVER_TCP_HEALTHCHECK_OPTIONS", "Check options of each server, TCP."),
 	template("HTTP_BACKEND_PROXYPASS_GLUE", "Rewriting of HTTP_BACKEND_PROXYPASS_PATH."),
 	template("HTTP_BACKEND_REVPROXY_GLUE", "Rewriting of HTTP_BACKEND_REVPROXY_PATH."),
-	addendum("HTTP_BACKEND_NETWORK_ALLOWED_ACL", "One network of BACKEND_NETWORK_ALLOWED_ACL, mode http."),
-	addendum("TCP_BACKEND_NETWORK_ALLOWED_ACL", "One network of BACKEND_NETWORK_ALLOWED_ACL, mode tcp."),
+	template("HTTP_BACKEND_NETWORK_ALLOWED_ACL", "One network of BACKEND_NETWORK_ALLOWED_ACL, mode http."),
+	template("TCP_BACKEND_NETWORK_ALLOWED_ACL", "One network of BACKEND_NETWORK_ALLOWED_ACL, mode tcp."),
 	template("BACKEND_REDIRECT_HTTP_TO_HTTPS", "Redirect of REDIRECT_TO_HTTPS."),
 	template("BACKEND_REDIRECT_HTTP_TO_HTTPS_WITH_PATH", "Redirect of REDIRECT_TO_HTTPS with PATH."),
 	template("HTTP_FRONTEND_ACL", "Rule on :80 for one host."),
-	addendum("HTTP_FRONTEND_ACL_WITH_AUTH", "Rule on :80 for one host with AUTH."),
+	template("HTTP_FRONTEND_ACL_WITH_AUTH", "Rule on :80 for one host with AUTH."),
 	template("HTTP_FRONTEND_ACL_WITH_PATH", "Rule on :80 for one host with PATH."),
-	addendum("HTTP_FRONTEND_ACL_WITH_AUTH_AND_PATH", "Rule on :80 for one host with AUTH and PATH."),
+	template("HTTP_FRONTEND_ACL_WITH_AUTH_AND_PATH", "Rule on :80 for one host with AUTH and PATH."),
 	template("HTTP_FRONTEND_ACL_ONLY", "Condition on :80 for each of several hosts."),
 	template("HTTP_FRONTEND_ACL_ONLY_WITH_PATH", "Condition on :80 for the PATH of several hosts."),
-	addendum("HTTP_FRONTEND_ACL_ONLY_WITH_PATH_AND_AUTH", "Conditions on :80 for PATH and AUTH of several hosts."),
+	template("HTTP_FRONTEND_ACL_ONLY_WITH_PATH_AND_AUTH", "Conditions on :80 for PATH and AUTH of several hosts."),
 	template("HTTP_FRONTEND_ROUTING_ONLY", "Rule on :80 for several hosts."),
-	addendum("HTTP_FRONTEND_ROUTING_ONLY_WITH_AUTH", "Rule on :80 for several hosts with AUTH."),
+	template("HTTP_FRONTEND_ROUTING_ONLY_WITH_AUTH", "Rule on :80 for several hosts with AUTH."),
 	template("HTTP_FRONTEND_ROUTING_ONLY_WITH_PATH", "Rule on :80 for several hosts with PATH."),
-	addendum("HTTP_FRONTEND_ROUTING_ONLY_WITH_PATH_AND_AUTH", "Rule on :80 for several hosts with PATH and AUTH."),
+	template("HTTP_FRONTEND_ROUTING_ONLY_WITH_PATH_AND_AUTH", "Rule on :80 for several hosts with PATH and AUTH."),
 	template("HTTPS_FRONTEND_ACL", "Rule on :443 for a host."),
 	template("HTTPS_FRONTEND_ACL_WITH_PATH", "Rule on :443 for a host with PATH."),
 	template("HTTPS_FRONTEND_ACL_ONLY_WITH_PATH", "Condition on :443 for PATH."),
-	addendum("HTTPS_FRONTEND_ACL_WITH_AUTH", "Rule on :443 for a host with AUTH."),
-	addendum("HTTPS_FRONTEND_ACL_WITH_AUTH_AND_PATH", "Rule on :443 for a host with AUTH and PATH."),
+	template("HTTPS_FRONTEND_ACL_WITH_AUTH", "Rule on :443 for a host with AUTH."),
+	template("HTTPS_FRONTEND_ACL_WITH_AUTH_AND_PATH", "Rule on :443 for a host with AUTH and PATH."),
 	template("HTTP_FRONTEND_APPID_ACL", "Rule on :9091."),
 	deadTemplate("HTTPS_FRONTEND_ROUTING_ONLY_WITH_PATH_AND_AUTH", "Never used."),
 	deadTemplate("HTTPS_FRONTEND_AUTH_ACL_ONLY", "Never used."),

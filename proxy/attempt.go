@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -12,9 +11,9 @@ import (
 type attempts struct {
 	backend *route.Backend
 	newer   func() *route.Backend // the backend in the present table, nil if it is gone
-	source  netip.Addr
-	cookie  string // of a sticky client, empty for none
-	repeats bool   // the request may be sent twice
+	hash    uint64                // of what the backend's balance chooses by
+	cookie  string                // of a sticky client, empty for none
+	repeats bool                  // the request may be sent twice
 	retries int
 	resent  bool
 	tried   []*route.Server // since the last pause
@@ -34,7 +33,7 @@ type try struct {
 }
 
 func newAttempts(b *route.Backend, newer func() *route.Backend, r *Request) *attempts {
-	a := &attempts{backend: b, newer: newer, source: r.Source.Addr(), repeats: r.idempotent()}
+	a := &attempts{backend: b, newer: newer, hash: r.hash(&b.Spec), repeats: r.idempotent()}
 	a.tried = a.buffer[:0]
 	if b.Spec.Sticky != "" {
 		a.cookie = r.cookie(b.Spec.Sticky)
@@ -79,7 +78,7 @@ func (a *attempts) again(f Failure, budget func() bool) (try, bool) {
 // pick chooses a server not yet tried. A request keeps the table it came with, but not to its ruin: where that has no such server,
 // its successors may be in the table of now.
 func (a *attempts) pick() *route.Server {
-	if s := a.backend.Pick(a.source, a.tried); s != nil {
+	if s := a.backend.Pick(a.hash, a.tried); s != nil {
 		return s
 	}
 	b := a.newer()
@@ -87,7 +86,7 @@ func (a *attempts) pick() *route.Server {
 		return nil
 	}
 	a.backend = b
-	return b.Pick(a.source, a.tried)
+	return b.Pick(a.hash, a.tried)
 }
 
 func (a *attempts) choose(t try) (try, bool) {

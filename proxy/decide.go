@@ -1,12 +1,19 @@
 package proxy
 
-import "marathon-lb/internal/route"
+import (
+	"net/netip"
+	"strconv"
 
-// Action is what is to be done with a request: forward it to a backend, or answer with a failure.
+	"marathon-lb/internal/route"
+)
+
+// Action is what is to be done with a request: forward it to a backend, or answer it here.
 type Action struct {
-	Backend *route.Backend // nil if none was found
-	Rule    route.Rule     // that led there; zero on a service port
-	Failure Failure        // OK if it is to be forwarded
+	Backend  *route.Backend // nil if none was found
+	Rule     route.Rule     // that led there; zero on a service port
+	Failure  Failure        // OK if it is to be forwarded
+	Location string         // with Redirected: where to
+	Auth     *route.Auth    // what the client must show first, nil for nothing: to be asked before anything else is done
 }
 
 // Bounds of a request's head (reliability: 414 and 431).
@@ -17,7 +24,7 @@ const (
 )
 
 // decide finds out what to do with a request that came in on a listener. A trace, if given, collects the rules looked at.
-func decide(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) Action {
+func decide(t *route.Table, l *route.Listener, r *Request, o *Options, tr *route.Trace) Action {
 	switch {
 	case r.Method == "CONNECT":
 		return Action{Failure: MethodRefused}
@@ -32,8 +39,8 @@ func decide(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) Acti
 		a.Failure = NoTable
 	case a.Backend == nil:
 		a.Failure = NoRoute
-	case a.Backend.Spec.Closed:
-		a.Failure = Closed
+	default:
+		a.admit(t, l, r, o)
 	}
 	return a
 }
@@ -50,4 +57,42 @@ func find(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) (a Act
 		a.Backend = t.Backend(l.Spec.Backend)
 	}
 	return a
+}
+
+// admit says what stands between a request and its backend: a redirect to https comes before a password is asked for, so that none
+// is sent in clear text.
+func (a *Action) admit(t *route.Table, l *route.Listener, r *Request, o *Options) {
+	k := &a.Backend.Spec
+	if k.Closed {
+		a.Failure = Closed
+		return
+	}
+	if k.ToHTTPS && l.Spec.Entry == route.ByHost && !r.secure(o.TrustedProxies) {
+		a.Failure, a.Location = Redirected, httpsURL(r, t.HTTPSPort())
+		return
+	}
+	if len(k.Allow) > 0 && !trusts(k.Allow, r.Source.Addr()) {
+		a.Failure = Forbidden
+		return
+	}
+	if k.Auth != nil && (o.AuthScope != AuthVHost || l.Spec.Entry == route.ByHost) {
+		a.Auth = k.Auth
+	}
+	if to := k.Rewrite.Root; to != "" && r.Path == "/" && route.HostIn(k.Rewrite.Hosts, route.NormalHost(r.Host)) {
+		a.Failure, a.Location = Redirected, to
+	}
+}
+
+// secure says that the client came by TLS, to us or to a proxy we trust.
+func (r *Request) secure(trusted []netip.Prefix) bool {
+	return r.TLS || trusts(trusted, r.Source.Addr()) && r.field("X-Forwarded-Proto") == "https"
+}
+
+// httpsURL is the request's own address with https.
+func httpsURL(r *Request, port int) string {
+	host := route.WithoutPort(r.Host)
+	if port != 443 && port != 0 {
+		host += ":" + strconv.Itoa(port)
+	}
+	return "https://" + host + r.Path + r.Query
 }

@@ -38,7 +38,7 @@ func (p *Proxy) begin(bind string, r Request, line string) *exchange {
 		x.front.Stats.ReqRate.Add(x.began.UnixNano())
 		x.front.Stats.Add(writer, route.Requests, 1)
 	}
-	x.action = decide(t, x.front, &x.request, nil)
+	x.action = decide(t, x.front, &x.request, &p.o, nil)
 	if b := x.action.Backend; b != nil {
 		b.Stats.Touch(x.began.UnixNano())
 		b.Stats.Add(writer, route.Sessions, 1)

@@ -15,6 +15,10 @@ const (
 	NoTable
 	NoRoute
 	Closed
+	Redirected
+	Forbidden
+	Unauthorized
+	AuthBusy
 	NoServer
 	ConnectRefused
 	ConnectTimeout
@@ -58,6 +62,12 @@ var failures = [numFailures]failure{
 	NoRoute: {name: "no route", status: 503, term: "SC", doc: "no rule matches the host, path or app id"},
 	Closed: {name: "closed", status: 503, term: "PR", front: []route.Count{route.DeniedReq}, back: []route.Count{route.DeniedReq},
 		doc: "the service asks for a restriction of access that cannot be honoured, so nobody gets in"},
+	Redirected: {name: "redirected", status: 301, term: "LR", doc: "the client is sent elsewhere, as the service's labels ask"},
+	Forbidden: {name: "forbidden", status: 403, term: "PR", front: []route.Count{route.DeniedReq}, back: []route.Count{route.DeniedReq},
+		doc: "the client's address is not in the service's list of those allowed"},
+	Unauthorized: {name: "unauthorized", status: 401, term: "PR", doc: "the service wants a user and a password, and these were not shown"},
+	AuthBusy: {name: "passwords busy", status: 503, term: "PR", front: []route.Count{route.DeniedReq}, back: []route.Count{route.DeniedReq},
+		doc: "more passwords wait to be checked than can be checked in time"},
 	NoServer: {name: "no server", status: 503, term: "SC", back: []route.Count{route.ErrConn}, doc: "the backend has no usable server"},
 
 	ConnectRefused: {name: "connect refused", status: 503, term: "SC", retry: unsent, back: []route.Count{route.ErrConn},

@@ -124,6 +124,12 @@ func responseEdits(edits []Edit, status int, fields []Field, r *Request, a Actio
 	if status == statusSwitching {
 		edits = append(edits, Edit{Set, "Connection", "Upgrade"}, Edit{Set, "Upgrade", "websocket"})
 	}
+	if a.Backend.Spec.HSTS && !hasField(fields, "Strict-Transport-Security") {
+		edits = append(edits, Edit{Add, "Strict-Transport-Security", "max-age=15768000"})
+	}
+	if w := a.Backend.Spec.Rewrite; w.Location != "" {
+		edits = rewriteLocation(edits, fields, w)
+	}
 	if a.Backend.Spec.Sticky == "" || t.sticky {
 		return edits
 	}

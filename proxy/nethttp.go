@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -57,6 +58,7 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*clientConn)
 	x := e.proxy.begin(c.port.bind, requestOf(r, c), r.Method+" "+r.RequestURI+" "+r.Proto)
 	defer c.serve(x)()
+	e.proxy.gate.ask(r.Context(), x)
 	if x.action.Failure != OK {
 		x.refuse(w, x.action.Failure)
 		return
@@ -117,11 +119,14 @@ func apply(h http.Header, edits []Edit) {
 	}
 }
 
-// refuse answers with the page of a failure.
+// refuse answers with the page of a failure, or cuts the connection where the client cannot be told any more.
 func (x *exchange) refuse(w http.ResponseWriter, f Failure) {
 	x.fail(f)
+	if f.row().status == 0 {
+		panic(http.ErrAbortHandler) // the library's way to cut the connection
+	}
 	x.status = f.row().status
-	respond(w, f)
+	respond(w, f, x.action)
 }
 
 // flight is an HTTP exchange on its way through the engine.
@@ -221,10 +226,6 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // refuse tells the client of a failure, if it can still be told.
 func (f *flight) refuse(why Failure) {
-	f.exchange.fail(why)
-	if why.row().status == 0 {
-		panic(http.ErrAbortHandler) // the library's way to cut the connection
-	}
 	f.control.SetWriteDeadline(time.Now().Add(f.engine.proxy.o.Timeouts.Client))
 	f.exchange.refuse(f.w, why)
 }
@@ -234,12 +235,15 @@ func (f *flight) refuse(why Failure) {
 func (f *flight) outgoing(ctx context.Context) *http.Request {
 	x, in := f.exchange, f.in
 	out := in.WithContext(httptrace.WithClientTrace(ctx, f.trace()))
-	out.URL = &url.URL{Scheme: "http", Host: "server", Opaque: x.request.Path, RawQuery: strings.TrimPrefix(x.request.Query, "?"),
+	path := upstreamPath(x.request.Path, x.action.Backend.Spec.Rewrite.Strip)
+	out.URL = &url.URL{Scheme: "http", Host: "server", Opaque: path, RawQuery: strings.TrimPrefix(x.request.Query, "?"),
 		ForceQuery: x.request.Query == "?"}
-	if strings.HasPrefix(x.request.Path, "//") { // an opaque part must not look like an authority
-		out.URL.Opaque, out.URL.Path, out.URL.RawPath = "", in.URL.Path, in.URL.RawPath
+	if strings.HasPrefix(path, "//") { // an opaque part must not look like an authority
+		out.URL.Opaque, out.URL.RawPath = "", path
+		out.URL.Path, _ = url.PathUnescape(path)
 	}
-	out.RequestURI, out.Close = "", false
+	out.RequestURI, out.Close = "", x.proxy.o.ServerClose
+	out.Host = cmp.Or(x.action.Backend.Spec.Rewrite.Host, out.Host)
 	if out.Host == "" { // HTTP/1.0: the library would make one up
 		out.Host = x.request.Local.String()
 	}

@@ -11,11 +11,24 @@ type Options struct {
 	DrainTimeout time.Duration
 	// TrustedProxies are the networks whose X-Forwarded-Proto is believed; what others send is replaced.
 	TrustedProxies []netip.Prefix
+	// AuthScope is where HAPROXY_{n}_AUTH is asked for: all is every HTTP entry of the service, vhost only :80 and :443.
+	AuthScope AuthScope
+	// ServerClose opens a connection to the server for each request, HAProxy's http-server-close.
+	ServerClose bool
 	// AccessLog says which requests are logged: errors, all or off.
 	AccessLog AccessLog
 	// Timeouts bound each phase of a request; zero fields take Marathon-LB's values.
 	Timeouts Timeouts
 }
+
+// AuthScope says where a password is asked for.
+type AuthScope string
+
+// The choices.
+const (
+	AuthAll   AuthScope = "all"
+	AuthVHost AuthScope = "vhost" // as Marathon-LB did: the service port and :9091 let everybody in
+)
 
 // AccessLog says which requests get a line in the log.
 type AccessLog string

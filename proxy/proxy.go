@@ -27,6 +27,7 @@ type Proxy struct {
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
+	gate      *gate
 
 	mu     sync.Mutex // one change at a time
 	ports  map[string]*port
@@ -45,7 +46,7 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
 	p.engine = newHTTPEngine(p)

@@ -3,6 +3,8 @@ package proxy
 import (
 	"net/netip"
 	"strings"
+
+	"marathon-lb/internal/route"
 )
 
 // Request is a client's request as every engine presents it.
@@ -64,6 +66,40 @@ func (r *Request) cookie(name string) string {
 			if k, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && k == name {
 				return v
 			}
+		}
+	}
+	return ""
+}
+
+// hash is that of what a backend's algorithm chooses by, 0 for nothing.
+func (r *Request) hash(k *route.BackendSpec) uint64 {
+	what := ""
+	switch k.Balance {
+	case route.Source:
+		addr := r.Source.Addr().As16()
+		return route.Hash(addr[:])
+	case route.URI:
+		if what = r.Path; k.HashOn == "whole" {
+			what += r.Query
+		}
+	case route.URLParam:
+		what = r.parameter(k.HashOn)
+	case route.Header:
+		if what = r.field(k.HashOn); strings.EqualFold(k.HashOn, "Host") {
+			what = r.Host
+		}
+	}
+	if what == "" {
+		return 0
+	}
+	return route.Hash(what)
+}
+
+// parameter is the value of the query's first parameter of that name, as sent; empty if there is none.
+func (r *Request) parameter(name string) string {
+	for pair := range strings.SplitSeq(strings.TrimPrefix(r.Query, "?"), "&") {
+		if k, v, _ := strings.Cut(pair, "="); k == name {
+			return v
 		}
 	}
 	return ""

@@ -3,11 +3,14 @@ package proxy
 import (
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // sentences are HAProxy's words for the statuses it answers itself: people and scripts look for them.
 var sentences = map[int]struct{ title, text string }{
 	400: {"400 Bad request", "Your browser sent an invalid request."},
+	401: {"401 Unauthorized", "You need a valid user and password to access this content."},
+	403: {"403 Forbidden", "Request forbidden by administrative rules."},
 	405: {"405 Method Not Allowed", "This server does not offer the method of this request."},
 	408: {"408 Request Time-out", "Your browser didn't send a complete request in time."},
 	414: {"414 URI Too Long", "The address of this request is longer than this server takes."},
@@ -23,20 +26,33 @@ func page(status int) string {
 	return "<html><body><h1>" + s.title + "</h1>\n" + s.text + "\n</body></html>\n"
 }
 
+// quoted escapes what a quoted-string cannot hold (RFC 9110 5.6.4).
+var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // retryAfter is how many seconds a client is asked to wait while there is no table.
 const retryAfter = "1"
 
-// respond answers with the page of a failure and closes the connection.
-func respond(w http.ResponseWriter, f Failure) {
+// respond answers with the page of a failure and closes the connection; a redirect has no page, and the connection goes on.
+func respond(w http.ResponseWriter, f Failure, a Action) {
 	row := f.row()
-	body := page(row.status)
 	h := w.Header()
+	if f == Redirected {
+		h.Set("Location", a.Location)
+		h.Set("Content-Length", "0")
+		h["Date"] = nil
+		w.WriteHeader(row.status)
+		return
+	}
+	body := page(row.status)
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Connection", "close")
 	h.Set("Content-Type", "text/html")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if f == NoTable {
 		h.Set("Retry-After", retryAfter)
+	}
+	if f == Unauthorized {
+		h.Set("WWW-Authenticate", `Basic realm="`+quoted.Replace(a.Auth.Realm)+`"`)
 	}
 	w.WriteHeader(row.status)
 	w.Write([]byte(body))

@@ -1,10 +1,14 @@
 package stats
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
+
+	"marathon-lb/internal/route"
 )
 
 // Pages of HAProxy that clients compare byte by byte (samples: http-exchanges).
@@ -50,6 +54,36 @@ func (s *Server) healthCheck(w http.ResponseWriter, _ *http.Request) {
 // getPIDs is what `pidof haproxy` prints. There is one process and it never reloads, so zdd.py never has to wait.
 func getPIDs(w http.ResponseWriter, _ *http.Request) {
 	sendText(w, http.StatusOK, strconv.Itoa(os.Getpid()))
+}
+
+// vhostMap is the table that map mode had for :80 and :443: a line for each host of services without PATH and AUTH.
+func (s *Server) vhostMap(w http.ResponseWriter, _ *http.Request) {
+	s.sendMap(w, func(k *route.BackendSpec, r route.Rule) string {
+		if r.Path != "" || k.Auth != nil {
+			return ""
+		}
+		return r.Host
+	})
+}
+
+// appMap is that for :9091.
+func (s *Server) appMap(w http.ResponseWriter, _ *http.Request) {
+	s.sendMap(w, func(_ *route.BackendSpec, r route.Rule) string { return r.AppID })
+}
+
+// sendMap sends "KEY BACKEND" for each rule that has a key; nothing without --haproxy-map, as Marathon-LB did.
+func (s *Server) sendMap(w http.ResponseWriter, key func(*route.BackendSpec, route.Rule) string) {
+	var lines strings.Builder
+	if s.opt.Maps {
+		for _, b := range s.src.Table().Backends() {
+			for _, r := range b.Spec.Rules {
+				if k := key(&b.Spec, r); k != "" {
+					fmt.Fprintln(&lines, k, b.Spec.Name)
+				}
+			}
+		}
+	}
+	sendText(w, http.StatusOK, lines.String())
 }
 
 // signalHUP makes Marathon be read in full now.

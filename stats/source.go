@@ -11,6 +11,8 @@ import (
 type Options struct {
 	// Bind is where the stats page, metrics and the /v1 API are served.
 	Bind netip.AddrPort
+	// Maps shows which host and which app id leads to which backend, at /_haproxy_getvhostmap and /_haproxy_getappmap.
+	Maps bool
 }
 
 // Source is where everything shown comes from. The functions are called for each request that needs them, from any goroutine.

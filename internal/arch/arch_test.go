@@ -42,6 +42,7 @@ const forTests = "marathon/marathontest"
 var homes = map[string][]string{
 	"github.com/agnivade/levenshtein":     {"config", "marathon"},
 	"github.com/coder/websocket":          {"test"},
+	"github.com/go-crypt/crypt":           {"internal/route"},
 	"github.com/gorilla/mux":              {"stats"},
 	"github.com/prometheus/client_golang": {"stats"},
 	"github.com/prometheus/client_model":  {"stats"},

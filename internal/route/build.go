@@ -96,6 +96,9 @@ func (b *builder) setListener(spec ListenerSpec) {
 		l.Stats = b.stats(spec.Name, "FRONTEND")
 	}
 	b.listeners.set(key, l)
+	if spec.Name == HTTPSIn {
+		b.https = int(spec.Bind.Port())
+	}
 }
 
 func (b *builder) dropListener(bind netip.AddrPort) {
@@ -104,6 +107,9 @@ func (b *builder) dropListener(bind netip.AddrPort) {
 		return
 	}
 	b.listeners.delete(BindText(bind))
+	if l.Spec.Name == HTTPSIn {
+		b.https = 0
+	}
 	b.retire(l.Spec.Name, "FRONTEND", l.Stats)
 	b.diff.Close = append(b.diff.Close, l)
 }

@@ -22,6 +22,7 @@ const (
 	PortConflict Why = "port conflict"     // another service, or the load balancer itself, has the port
 	NoPort       Why = "no service port"   // Marathon gave none
 	FailsClosed  Why = "fails closed"      // a restriction of access that was asked for cannot be honoured
+	Merged       Why = "merged"            // it is served under the name of its deployment group
 	Ignored      Why = "framework ignored" // the app is this load balancer itself (FRAMEWORK_NAME)
 )
 

@@ -142,7 +142,7 @@ func TestRoundRobinAlternatesExactlyOverTables(t *testing.T) {
 		if i%5 == 0 { // a table change must not disturb the turn
 			table, _ = build(t, table, set(service("/b", 2, i%3)))
 		}
-		got = append(got, table.Backend("a_1").Pick(netip.Addr{}, nil).Name)
+		got = append(got, table.Backend("a_1").Pick(0, nil).Name)
 	}
 	for i := 2; i < len(got); i++ {
 		if got[i] != got[i-2] || got[i] == got[i-1] {
@@ -157,17 +157,45 @@ func TestPickLeavesOutTriedDownAndDrainingServers(t *testing.T) {
 	table, _ := build(t, route.NewTable(1), set(k))
 	b := table.Backend("a_1")
 	b.Servers[2].SetHealth(route.Down, t0)
-	if got := b.Pick(netip.Addr{}, nil); got != b.Servers[0] {
+	if got := b.Pick(0, nil); got != b.Servers[0] {
 		t.Errorf("picked %v, want the one ready server", got.Name)
 	}
-	if got := b.Pick(netip.Addr{}, b.Servers[:1]); got != b.Servers[3] {
+	if got := b.Pick(0, b.Servers[:1]); got != b.Servers[3] {
 		t.Errorf("with the ready one tried: %v, want the last resort", got)
 	}
-	if got := b.Pick(netip.Addr{}, []*route.Server{b.Servers[0], b.Servers[3]}); got != nil {
+	if got := b.Pick(0, []*route.Server{b.Servers[0], b.Servers[3]}); got != nil {
 		t.Errorf("with all tried: %v, want none", got.Name)
 	}
 	if b.Usable() != 1 {
 		t.Errorf("Usable() = %d, want 1", b.Usable())
+	}
+}
+
+func TestFirstRandomAndHashesOfNothing(t *testing.T) {
+	first, random, hashed := service("/f", 1, 3), service("/r", 2, 3), service("/h", 3, 3)
+	first.Balance, random.Balance, hashed.Balance = route.First, route.Random, route.Header
+	table, _ := build(t, route.NewTable(1), set(first, random, hashed))
+	f, r, h := table.Backend("f_1"), table.Backend("r_2"), table.Backend("h_3")
+	seen, round := map[string]int{}, map[string]int{}
+	for range 300 {
+		if got := f.Pick(0, nil); got != f.Servers[0] {
+			t.Fatalf("first picked %s", got.Name)
+		}
+		seen[r.Pick(0, nil).Name]++
+		round[h.Pick(0, nil).Name]++
+	}
+	if got := f.Pick(0, f.Servers[:1]); got != f.Servers[1] {
+		t.Errorf("first picked %s after its first failed", got.Name)
+	}
+	for _, s := range r.Servers {
+		if seen[s.Name] < 50 {
+			t.Errorf("random: %s got %d of 300", s.Name, seen[s.Name])
+		}
+	}
+	for _, s := range h.Servers {
+		if round[s.Name] != 100 {
+			t.Errorf("a hash of nothing: %s got %d of 300, want them to go round", s.Name, round[s.Name])
+		}
 	}
 }
 
@@ -179,16 +207,16 @@ func TestLeastConnAndSource(t *testing.T) {
 	l.Servers[0].Begin()
 	l.Servers[2].Begin()
 	for range 3 {
-		if got := l.Pick(netip.Addr{}, nil); got != l.Servers[1] {
+		if got := l.Pick(0, nil); got != l.Servers[1] {
 			t.Errorf("leastconn picked %s, want the idle server", got.Name)
 		}
 	}
 	seen := map[string]int{}
 	for i := range 300 {
-		client := netip.AddrFrom4([4]byte{192, 0, byte(i / 250), byte(i)})
+		client := route.Hash([]byte{192, 0, byte(i / 250), byte(i)})
 		first := s.Pick(client, nil)
 		if again := s.Pick(client, nil); again != first {
-			t.Fatalf("%s moved from %s to %s", client, first.Name, again.Name)
+			t.Fatalf("%d moved from %s to %s", client, first.Name, again.Name)
 		}
 		seen[first.Name]++
 	}

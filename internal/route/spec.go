@@ -29,11 +29,18 @@ const (
 // Balance is the algorithm that chooses a server, by its HAProxy name.
 type Balance string
 
-// The algorithms that are carried out.
+// The algorithms. Those of the second group choose by a hash of something in the request, and go round where it is not there.
 const (
 	RoundRobin Balance = "roundrobin"
+	StaticRR   Balance = "static-rr" // the same: there are no weights to change
 	LeastConn  Balance = "leastconn"
-	Source     Balance = "source"
+	First      Balance = "first"  // the first server that is usable
+	Random     Balance = "random" // one drawn by lot or the next, whichever has fewer requests
+
+	Source   Balance = "source"    // the client's address
+	URI      Balance = "uri"       // the path, with HashOn "whole" the query too
+	URLParam Balance = "url_param" // the parameter of the query that HashOn names
+	Header   Balance = "hdr"       // the field that HashOn names
 )
 
 // Names of the listeners that belong to the load balancer itself, as Marathon-LB's HAProxy has them.
@@ -74,6 +81,7 @@ type BackendSpec struct {
 	Port      int    // effective service port
 	Mode      Mode
 	Balance   Balance
+	HashOn    string // what Balance hashes, where it needs a word for it
 	Sticky    string // name of the persistence cookie, empty for none
 	Check     *Check // how the task's health is checked, nil for not at all
 	Rules     []Rule // what leads here from listeners shared with others
@@ -86,13 +94,6 @@ type BackendSpec struct {
 	Certs     []string // PEM files for its hosts on :443, besides those of the listener
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
-}
-
-// Auth asks for HTTP basic authentication (RFC 7617) by one user.
-type Auth struct {
-	Realm string
-	User  string
-	Hash  string // of the password, in a form of crypt(3): $1$, $5$, $6$ and others
 }
 
 // Rewrite is what a backend changes in targets and redirects (marathon-lb.md 5.6). Empty fields change nothing.
@@ -154,10 +155,23 @@ func BindText(b netip.AddrPort) string {
 // NormalHost is a Host field as rules compare it: lower case, no port, no trailing dot. It does not allocate for a host that
 // is normal already.
 func NormalHost(host string) string {
+	return strings.ToLower(strings.TrimSuffix(WithoutPort(host), "."))
+}
+
+// WithoutPort is a Host field without its port.
+func WithoutPort(host string) string {
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		if host[0] == '[' || strings.IndexByte(host, ':') == i {
-			host = host[:i]
+			return host[:i]
 		}
 	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+	return host
+}
+
+// HostIn says whether a NormalHost is one of those patterns of VHOST.
+func HostIn(patterns []string, host string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		suffix, wild := strings.CutPrefix(p, "*")
+		return p == host || wild && len(host) > len(suffix) && strings.HasSuffix(host, suffix)
+	})
 }

@@ -22,6 +22,7 @@ type Table struct {
 	retired   shards[retired]  // Stats whose name is gone, by statsKey
 	expiry    []string         // keys of retired, oldest first
 	leaving   []string         // names of backends with servers that leave
+	https     int              // port of the listener HTTPSIn, 0 if there is none
 }
 
 // Listener is a port as the table serves it.
@@ -73,6 +74,9 @@ func (t *Table) ListenerAt(bind string) *Listener {
 	l, _ := t.listeners.get(bind)
 	return l
 }
+
+// HTTPSPort is the port on which hosts are served with TLS, 0 if there is none.
+func (t *Table) HTTPSPort() int { return t.https }
 
 // Empty says that there is no backend at all, as before the first read of Marathon.
 func (t *Table) Empty() bool { return t.backends.empty() }

@@ -41,6 +41,9 @@ func (l ListenerSpec) String() string {
 func (k BackendSpec) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "backend %s app=%s port=%d/%d %s %s", k.Name, k.App, k.PortIndex, k.Port, k.Mode, k.Balance)
+	if k.HashOn != "" {
+		fmt.Fprintf(&b, "(%s)", k.HashOn)
+	}
 	if k.Sticky != "" {
 		fmt.Fprintf(&b, " sticky=%s", k.Sticky)
 	}

@@ -1,0 +1,192 @@
+package marathon
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"marathon-lb/internal/route"
+)
+
+// Labels that say who gets in, and how: AUTH, the allow-list, TLS on the service port. What cannot be honoured closes the service.
+
+// closed records that a restriction cannot be honoured.
+func (s *service) closed(set setting, reason, remedy string) {
+	s.closedBy = set.name
+	s.complain(set, reason+"; the service is closed", remedy)
+}
+
+func (s *service) setAuth(set setting) {
+	auth, err := route.ParseAuth(set.value)
+	if err != nil {
+		set.value = hidden
+		s.closed(set, err.Error(), "write realm:user:hash, the hash as `openssl passwd -6` prints it")
+		return
+	}
+	s.auth = auth
+}
+
+// hidden stands for a value that a page open to all should not show.
+const hidden = "(not shown)"
+
+func (s *service) setAllow(set setting) {
+	words := strings.FieldsFunc(set.value, func(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == ',' })
+	for _, word := range words {
+		n, err := network(word)
+		if err != nil {
+			s.closed(set, err.Error(), "write addresses and networks such as 10.1.40.0/24, separated by spaces")
+			continue
+		}
+		s.allow = append(s.allow, n)
+	}
+	if len(words) == 0 {
+		s.closed(set, "it lets nobody in", "write addresses and networks such as 10.1.40.0/24, or remove it")
+	}
+}
+
+// network reads an address, a CIDR network, or a network with a mask such as 10.0.0.0/255.0.0.0.
+func network(word string) (netip.Prefix, error) {
+	bad := fmt.Errorf("%q is neither an address nor a network", word)
+	if addr, err := netip.ParseAddr(word); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	if n, err := netip.ParsePrefix(word); err == nil {
+		if n.Addr().Is4In6() {
+			return netip.Prefix{}, bad
+		}
+		return n.Masked(), nil
+	}
+	host, mask, _ := strings.Cut(word, "/")
+	addr, err := netip.ParseAddr(host)
+	m, maskErr := netip.ParseAddr(mask)
+	if err != nil || maskErr != nil || !addr.Is4() || !m.Is4() {
+		return netip.Prefix{}, bad
+	}
+	bits := 0
+	for _, b := range m.As4() {
+		for ; b&0x80 != 0; b <<= 1 {
+			bits++
+		}
+	}
+	if n := netip.PrefixFrom(addr, bits); maskOf(bits) == m {
+		return n.Masked(), nil
+	}
+	return netip.Prefix{}, bad
+}
+
+func maskOf(bits int) netip.Addr {
+	m := ^uint32(0) << (32 - bits)
+	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)})
+}
+
+func (s *service) setToHTTPS(set setting) { s.toHTTPS = s.truth(set) }
+
+func (s *service) setHSTS(set setting) { s.hsts = s.truth(set) }
+
+func (s *service) setCert(set setting) {
+	path := strings.TrimSpace(set.value)
+	if path == "" {
+		s.closed(set, "it names no file, and TLS would turn into clear text", "write the path of a PEM file")
+		return
+	}
+	s.tls, s.certs = true, appendNew(s.certs, path)
+}
+
+// bindWords are the options of HAProxy's bind line that can be met in BIND_OPTIONS, by what is made of them. A word that is not here
+// and may restrict access closes the service.
+var bindWords = map[string]struct {
+	arguments int
+	note      string // why it has no effect; empty if nobody can miss it
+}{
+	"alpn":                  {1, "HTTP/1.1 is what is offered"},
+	"npn":                   {1, "HTTP/1.1 is what is offered"},
+	"accept-proxy":          {0, "not carried out yet: connections that begin with a PROXY line fail"},
+	"ciphers":               {1, "Go's choice of suites is used"},
+	"ciphersuites":          {1, "Go's choice of suites is used"},
+	"curves":                {1, "Go's choice of curves is used"},
+	"ecdhe":                 {1, "Go's choice of curves is used"},
+	"ssl-min-ver":           {1, "see --tls-min"},
+	"ssl-max-ver":           {1, "TLS 1.3 is offered"},
+	"force-tlsv12":          {0, "TLS 1.3 is offered too"},
+	"force-tlsv13":          {0, "see --tls-min"},
+	"no-sslv3":              {},
+	"no-tlsv10":             {},
+	"no-tlsv11":             {},
+	"no-tls-tickets":        {0, "tickets are used; their keys change each day"},
+	"v4v6":                  {},
+	"tfo":                   {},
+	"defer-accept":          {},
+	"transparent":           {0, "connections to addresses of others are not taken"},
+	"mss":                   {1, "the system's is used"},
+	"backlog":               {1, "the system's is used"},
+	"maxconn":               {1, "there is no limit"},
+	"name":                  {arguments: 1},
+	"id":                    {arguments: 1},
+	"nice":                  {arguments: 1},
+	"process":               {arguments: 1},
+	"thread":                {arguments: 1},
+	"level":                 {arguments: 1},
+	"tcp-ut":                {1, "the system's is used"},
+	"generate-certificates": {0, "certificates are read from files only"},
+}
+
+// setBindOptions reads words of a bind line.
+func (s *service) setBindOptions(set setting) {
+	words := strings.Fields(set.value)
+	for len(words) > 0 {
+		word := strings.ToLower(words[0])
+		words = words[1:]
+		switch known, ok := bindWords[word]; {
+		case word == "ssl":
+			s.tls = true
+		case word == "crt" && len(words) > 0:
+			s.tls, s.certs, words = true, appendNew(s.certs, words[0]), words[1:]
+		case word == "verify" && len(words) > 0 && words[0] == "none":
+			words = words[1:]
+		case !ok && bindRestricts(word):
+			s.closed(set, word+" is not carried out, and it restricts access", "remove it only if the service may be open to all")
+			return
+		case !ok:
+			s.complain(set, fmt.Sprintf("%q is no option that is carried out; the port is opened without it", word), "remove it")
+		default:
+			words = words[min(known.arguments, len(words)):]
+			if known.note != "" {
+				s.complain(set, word+" has no effect: "+known.note, "remove it")
+			}
+		}
+	}
+}
+
+// settleAccess tells of restrictions that do not go with the mode.
+func (s *service) settleAccess() {
+	if s.mode != route.TCP {
+		return
+	}
+	if s.auth != nil {
+		name := portLabel(s.index, "AUTH")
+		s.closed(setting{name: name, value: hidden}, "a service in mode tcp cannot ask for a password",
+			"set "+portLabel(s.index, "MODE")+" to http")
+	}
+	for _, l := range []struct {
+		name string
+		set  bool
+	}{
+		{"REDIRECT_TO_HTTPS", s.toHTTPS}, {"USE_HSTS", s.hsts}, {"HTTP_BACKEND_PROXYPASS_PATH", s.rewrite.Strip != ""},
+		{"HTTP_BACKEND_REVPROXY_PATH", s.rewrite.Location != ""}, {"HTTP_BACKEND_REDIR", s.rewrite.Root != ""},
+	} {
+		if l.set {
+			s.complainOf(l.name, "a service in mode tcp has no requests; it has no effect", "set "+portLabel(s.index, "MODE")+" to http")
+		}
+	}
+	s.toHTTPS, s.hsts, s.rewrite = false, false, route.Rewrite{}
+}
+
+// hostCerts are the certificates of the service's hosts on :443, which Marathon-LB took from SSL_CERT where vhosts are grouped.
+func (s *service) hostCerts(grouped bool) []string {
+	if !grouped || len(s.hosts) == 0 {
+		return nil
+	}
+	return slices.Clone(s.certs)
+}

@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"slices"
+	"strings"
+
+	"marathon-lb/internal/route"
+)
+
+// upstreamPath is the path as the server sees it, with the prefix of HTTP_BACKEND_PROXYPASS_PATH taken off: without case and not
+// segment-aware, as Marathon-LB's regular expression had it (marathon-lb.md 5.6).
+func upstreamPath(path, strip string) string {
+	if strip == "" || len(path) < len(strip) || !strings.EqualFold(path[:len(strip)], strip) {
+		return path
+	}
+	return "/" + strings.TrimPrefix(path[len(strip):], "/")
+}
+
+// rewriteLocation puts the path of HTTP_BACKEND_REVPROXY_PATH into the Location fields of a response.
+func rewriteLocation(edits []Edit, fields []Field, w route.Rewrite) []Edit {
+	for _, f := range fields {
+		if !strings.EqualFold(f.Name, "Location") {
+			continue
+		}
+		if to := publicLocation(f.Value, w); to != f.Value {
+			edits = append(edits, Edit{Set, "Location", to})
+		}
+	}
+	return edits
+}
+
+// publicLocation is a Location as clients see it: if it leads to the service itself, the prefix comes before its path, never twice.
+func publicLocation(value string, w route.Rewrite) string {
+	path, ours := ownPath(value, w.Hosts)
+	prefix := strings.TrimSuffix(w.Location, "/")
+	if !ours || path == prefix || strings.HasPrefix(path, prefix) && strings.ContainsRune("/?#", rune(path[len(prefix)])) {
+		return value
+	}
+	return prefix + path
+}
+
+// ownPath is the path, and what follows it, of a Location, and whether that leads to one of the hosts or names none.
+func ownPath(value string, hosts []string) (path string, ours bool) {
+	rest := value
+	for _, scheme := range []string{"http:", "https:"} {
+		if len(rest) >= len(scheme) && strings.EqualFold(rest[:len(scheme)], scheme) {
+			rest = rest[len(scheme):]
+			break
+		}
+	}
+	authority, absolute := strings.CutPrefix(rest, "//")
+	if !absolute {
+		return value, strings.HasPrefix(value, "/")
+	}
+	end := strings.IndexAny(authority, "/?#")
+	if end < 0 {
+		end = len(authority)
+	}
+	path = authority[end:]
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return path, route.HostIn(hosts, route.NormalHost(authority[:end]))
+}
+
+func hasField(fields []Field, name string) bool {
+	return slices.ContainsFunc(fields, func(f Field) bool { return strings.EqualFold(f.Name, name) })
+}
