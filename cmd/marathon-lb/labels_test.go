@@ -328,3 +328,69 @@ func TestTheColoursOfADeploymentChangeOver(t *testing.T) {
 		}
 	}
 }
+
+// The failure classes of marathon-lb.md 4.6: what Marathon-LB dropped the app for, what froze everything, what it was silent about.
+// All of them in one app, among fifty.
+func TestOneAppWithEveryKindOfBadLabelAmongFifty(t *testing.T) {
+	r := newRig(t, marathontest.Options{Handler: tell})
+	bad := map[string]string{
+		"HAPROXY_0_BALANCE": "fastest", "HAPROXY_0_BACKEND_HTTP_OPTIONS": "  nonsense\n", // excluded by HAProxy
+		"HAPROXY_1_MODE": "tcp", "HAPROXY_1_VHOST": "x.test",
+		"HAPROXY_0_PORT": "eighty", "HAPROXY_0_BACKEND_WEIGHT": "heavy", "HAPROXY_0_BACKEND_HEALTHCHECK_PORT_INDEX": "one", // a frozen load balancer
+		"HAPROXY_1_AUTH": "two:parts", "HAPROXY_0_BACKEND_HEAD": "backend {nothing}\n", "HAPROXY_DEPLOYMENT_GROUP": "",
+		"HAPROXY_0_VHSOT": "a.test", "HAPROXY_7_VHOST": "b.test", "HAPROXY_0_STICKY": "si", "HAPROXY_0_PATH": "api", // silence
+	}
+	port := twoFreePorts(t)
+	create(t, r.sim, twoPorts("bad", port, bad))
+	ports := make([]int, 49)
+	for i := range ports {
+		ports[i] = freePort(t)
+		create(t, r.sim, app(fmt.Sprintf("/good%02d", i), ports[i], 1, vhost, fmt.Sprintf("good%02d.test", i)))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := r.sim.WaitSettled(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range ports {
+		host := fmt.Sprintf("good%02d.test", i)
+		eventually(t, host+" is served by host and port", func() bool {
+			byHost, _ := get(r.http, "Host", host)
+			byPort, _ := get("http://" + loopback(p))
+			return byHost == 200 && byPort == 200
+		})
+	}
+	if status, _ := get("http://" + loopback(port)); status != 200 {
+		t.Errorf("the bad app's first port: %d, and it should serve what it can", status)
+	}
+	if status, _ := get("http://" + loopback(port+1)); status != 0 {
+		t.Errorf("the bad app's second port: %d, and it is closed: its password cannot be asked for", status)
+	}
+	_, page := get(r.stats + "/haproxy?stats")
+	for label := range bad {
+		if label == "HAPROXY_1_MODE" { // good by itself: VHOST beside it is not
+			continue
+		}
+		if !slices.ContainsFunc(problems(t, r.stats), func(p struct{ App, Label, Value, Reason, Remedy string }) bool {
+			return p.App == "/bad" && p.Label == label && p.Remedy != ""
+		}) {
+			t.Errorf("/v1/problems does not name %s", label)
+		}
+		if !strings.Contains(page, label) {
+			t.Errorf("the page does not name %s", label)
+		}
+		eventually(t, "the log names "+label, func() bool {
+			for _, e := range r.logs.FilterMessage("problem").All() {
+				if m := e.ContextMap(); m["app"] == "/bad" && m["label"] == label && m["remedy"] != "" {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	for _, p := range problems(t, r.stats) {
+		if p.App != "/bad" {
+			t.Errorf("a problem of a neighbour: %+v", p)
+		}
+	}
+}

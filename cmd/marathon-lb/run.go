@@ -27,6 +27,7 @@ type balancer struct {
 	watcher  *marathon.Watcher
 	proxy    *proxy.Proxy
 	stats    *stats.Server
+	teller   *teller
 	leaving  atomic.Bool
 }
 
@@ -48,13 +49,18 @@ func newBalancer(o config.Config, log *zap.Logger) (*balancer, error) {
 		return nil, err
 	}
 	b := &balancer{o: o, log: log, compiler: marathon.NewCompiler(o.Marathon), proxy: proxy.New(o.Proxy, log)}
+	b.teller = newTeller(log, b.problems)
 	b.watcher = marathon.NewWatcher(o.Marathon, client, b.compiler, log, b.change)
 	b.stats = stats.NewServer(o.Stats, b.source(), log)
 	return b, nil
 }
 
 // change brings what Marathon changed to the proxy, which logs the ports it cannot open and tries them again.
-func (b *balancer) change(c route.Change) { _ = b.proxy.Apply(c) }
+func (b *balancer) change(c route.Change) {
+	_ = b.proxy.Apply(c)
+	b.teller.guards(c, b.o.Proxy.AuthScope)
+	b.teller.look()
+}
 
 // listen binds the ports that belong to the load balancer itself. It needs every one of them.
 func (b *balancer) listen() error {
@@ -74,6 +80,7 @@ func (b *balancer) Run(ctx context.Context) error {
 	show.Go(func() error { return b.stats.Run(showing) })
 	work.Go(func() error { return b.watcher.Run(ctx) })
 	work.Go(func() error { return b.obey(ctx) })
+	work.Go(func() error { return b.teller.Run(ctx) })
 	work.Go(func() error { return b.proxy.Run(ctx) })
 	if err := work.Wait(); err != nil && ctx.Err() == nil {
 		return err
