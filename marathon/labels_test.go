@@ -2,6 +2,7 @@ package marathon_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -386,4 +387,20 @@ func FuzzLabels(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestLabelsPageIsCurrent(t *testing.T) {
+	const page = "../docs/labels.md"
+	if *update {
+		if err := os.WriteFile(page, []byte(marathon.LabelsPage()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != marathon.LabelsPage() {
+		t.Errorf("%s is out of date: run go generate ./marathon", page)
+	}
 }
