@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"marathon-lb/marathon"
 )
@@ -31,13 +32,19 @@ func (c *Config) noticeTemplates(sandbox string) error {
 	return nil
 }
 
-// harmless are templates that open nothing by their absence. Most only matter to services whose label asks for AUTH or an
-// allow-list, and those fail closed by themselves; the others belong to :443, which is not served.
-var harmless = regexp.MustCompile(`AUTH|USERLIST|ALLOW|^HAPROXY_HTTPS_`)
+// harmless are templates that open nothing by their absence. They only matter to services whose label asks for AUTH or an
+// allow-list, and those fail closed by themselves.
+var harmless = regexp.MustCompile(`AUTH|USERLIST|ALLOW`)
+
+// expected is what a frontend of :443 has anyway: TLS, certificates, and the inner socket of a vhost where they are grouped.
+var expected = regexp.MustCompile(`\bssl\b|\bcrt\s+\S+|\bverify\s+none\b|\babns@\S+`)
 
 // keepsOut is an error if a template for all services restricts access. To serve without the restriction would open what the
 // operator meant to close.
 func keepsOut(name, text string) error {
+	if strings.HasPrefix(name, "HAPROXY_HTTPS_") {
+		text = expected.ReplaceAllString(text, "*")
+	}
 	line := marathon.RestrictingLine(text)
 	if line == "" || harmless.MatchString(name) {
 		return nil

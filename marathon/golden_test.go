@@ -31,7 +31,7 @@ var agents = map[string]netip.Addr{
 func external() marathon.Options {
 	return marathon.Options{
 		Groups: []string{"external"}, HealthCheck: true,
-		HTTPBind: route.AnyAddr(80), AppIDBind: route.AnyAddr(9091), ReservedPorts: []int{80, 9090, 9091},
+		HTTPBind: route.AnyAddr(80), HTTPSBind: route.AnyAddr(443), AppIDBind: route.AnyAddr(9091), ReservedPorts: []int{80, 443, 9090, 9091},
 	}
 }
 

@@ -42,6 +42,10 @@ type Options struct {
 	DontBindHTTPHTTPS bool
 	// HTTPBind is where requests are routed by Host.
 	HTTPBind netip.AddrPort
+	// HTTPSBind is where requests are routed by Host that come over TLS; SNI only chooses the certificate.
+	HTTPSBind netip.AddrPort
+	// GroupHTTPSByVHost serves a vhost on :443 with the certificates that the HAPROXY_{n}_SSL_CERT of its services name, if they do.
+	GroupHTTPSByVHost bool
 	// AppIDBind is where requests are routed by their X-Marathon-App-Id field.
 	AppIDBind netip.AddrPort
 	// ReservedPorts are ports this process itself binds; no app can take them.
