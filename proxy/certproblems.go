@@ -18,7 +18,7 @@ const expiresSoon = 14 * 24 * time.Hour
 func (s *certStore) findProblems(now time.Time) []route.Problem {
 	var all []route.Problem
 	for _, u := range s.users() {
-		empty := s.set(s.paths(u)).empty()
+		empty := !s.any(s.paths(u))
 		for _, path := range s.paths(u) {
 			all = append(all, s.sources[path].findProblems(u, empty, now)...)
 		}
@@ -137,6 +137,8 @@ func (p *Proxy) Certificates() []Certificate {
 			add(f)
 		}
 	}
-	add(s.own)
+	if c := s.view.Load().common; s.own != nil && !c.empty() && c.first == s.own.cert {
+		add(s.own)
+	}
 	return slices.SortedFunc(maps.Values(found), func(a, b Certificate) int { return cmp.Compare(a.Source, b.Source) })
 }

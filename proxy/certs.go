@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,22 +28,12 @@ type certStore struct {
 	backends  map[string]certUser // that have certificates, by name
 	sources   map[string]*certSource
 	own       *certFile // self-signed, made when it is first needed
+	made      string    // path that stands for it if no variable has it, empty if none does
 	problems  []route.Problem
 }
 
-// certUser is a label or flag that names certificates.
-type certUser struct {
-	app, label string
-	paths      []string // those of the flag and the environment if none
-	hosts      []string // of a backend: what it wants them for
-}
-
-func (u certUser) equal(v certUser) bool {
-	return u.app == v.app && u.label == v.label && slices.Equal(u.paths, v.paths) && slices.Equal(u.hosts, v.hosts)
-}
-
-// certsFlag is whom a problem with a certificate for all names.
-const certsFlag = "--ssl-certs"
+// ownPath is where Marathon-LB wrote a certificate signed by itself if it was given none, and where labels look for it.
+const ownPath = "/etc/ssl/cert.pem"
 
 func newCertStore(o Options, log *zap.Logger) *certStore {
 	s := &certStore{
@@ -56,6 +45,12 @@ func newCertStore(o Options, log *zap.Logger) *certStore {
 		if !slices.Contains(s.common, p.Path) {
 			s.common = append(s.common, p.Path)
 		}
+	}
+	if len(o.SSLCerts) == 0 {
+		s.made = ownPath
+	}
+	if len(s.common) == 0 {
+		s.common = []string{ownPath}
 	}
 	s.view.Store(&certView{})
 	return s
@@ -77,57 +72,6 @@ func (s *certStore) run(ctx context.Context) {
 	}
 }
 
-// use takes note of what the next table will need, and reads what is new, before that table is served.
-func (s *certStore) use(c route.Change, next *route.Table) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	changed := false
-	for _, bind := range c.DropListeners {
-		changed = note(s.listeners, route.BindText(bind), certUser{}, false) || changed
-	}
-	for _, l := range c.SetListeners {
-		u := certUser{app: l.App, label: certsFlag, paths: l.Certs}
-		if b := next.Backend(l.Backend); b != nil && len(l.Certs) > 0 {
-			u.label = certLabel(b.Spec.PortIndex)
-		}
-		changed = note(s.listeners, route.BindText(l.Bind), u, l.TLS) || changed
-	}
-	for _, name := range c.DropBackends {
-		changed = note(s.backends, name, certUser{}, false) || changed
-	}
-	for _, b := range c.SetBackends {
-		u := certUser{app: b.App, label: certLabel(b.PortIndex), paths: b.Certs, hosts: hostsOf(b)}
-		changed = note(s.backends, b.Name, u, len(b.Certs) > 0) || changed
-	}
-	if changed {
-		s.refresh(time.Now(), true)
-	}
-}
-
-// note notes a user, or that there is none, and says whether that is news.
-func note(users map[string]certUser, key string, u certUser, there bool) (news bool) {
-	was, known := users[key]
-	if !there {
-		delete(users, key)
-		return known
-	}
-	users[key] = u
-	return !known || !was.equal(u)
-}
-
-func certLabel(port int) string { return "HAPROXY_" + strconv.Itoa(port) + "_SSL_CERT" }
-
-// hostsOf are the hosts that lead to a backend.
-func hostsOf(b route.BackendSpec) []string {
-	var hosts []string
-	for _, r := range b.Rules {
-		if r.Host != "" && !slices.Contains(hosts, r.Host) {
-			hosts = append(hosts, r.Host)
-		}
-	}
-	return hosts
-}
-
 // refresh reads what may have changed. rebuild says that the users have.
 func (s *certStore) refresh(now time.Time, rebuild bool) {
 	sources := map[string]*certSource{}
@@ -146,17 +90,6 @@ func (s *certStore) refresh(now time.Time, rebuild bool) {
 	s.report(s.findProblems(now))
 }
 
-// users are all users in a steady order.
-func (s *certStore) users() []certUser {
-	var all []certUser
-	for _, users := range []map[string]certUser{s.listeners, s.backends} {
-		for _, key := range slices.Sorted(maps.Keys(users)) {
-			all = append(all, users[key])
-		}
-	}
-	return all
-}
-
 // paths are where a user's certificates come from.
 func (s *certStore) paths(u certUser) []string {
 	if len(u.paths) == 0 {
@@ -172,6 +105,9 @@ func (s *certStore) source(path string) *certSource {
 	}
 	if p, ok := s.pems[path]; ok {
 		return variableSource(p)
+	}
+	if path == s.made {
+		return &certSource{path: path, fixed: true, files: []*certFile{s.selfSigned()}}
 	}
 	return &certSource{path: path}
 }
@@ -200,6 +136,11 @@ func (s *certStore) newView() *certView {
 	return v
 }
 
+// any says that some of the paths have a certificate.
+func (s *certStore) any(paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool { return len(s.sources[path].certs()) > 0 })
+}
+
 // set is the certificates of some paths.
 func (s *certStore) set(paths []string) *certSet {
 	set := newCertSet()
@@ -215,16 +156,19 @@ func (s *certStore) set(paths []string) *certSet {
 // dead: the log and the problems say so.
 func (s *certStore) commonSet() *certSet {
 	set := s.set(s.common)
-	if !set.empty() {
-		s.own = nil
-		return set
-	}
-	if s.own == nil {
-		s.own = selfSigned(time.Now())
-		s.zap.Info("there is no certificate; one that is signed by itself is served", zap.Strings("asked for", s.common), zap.Error(s.own.err))
-	}
-	if s.own.cert != nil {
-		set.add(s.own.cert)
+	if set.empty() {
+		if own := s.selfSigned(); own.cert != nil {
+			set.add(own.cert)
+		}
 	}
 	return set
+}
+
+// selfSigned is the certificate that is signed by itself.
+func (s *certStore) selfSigned() *certFile {
+	if s.own == nil {
+		s.own = selfSigned(time.Now())
+		s.zap.Info("there is no certificate; one that is signed by itself is served", zap.Error(s.own.err))
+	}
+	return s.own
 }

@@ -20,7 +20,7 @@ type clientConn struct {
 	in    atomic.Uint64 // bytes since the last exchange was finished, as they are without TLS
 	out   atomic.Uint64
 
-	secure     bool   // it speaks TLS
+	wire       *wire  // what TLS runs on, nil without TLS
 	serverName string // what the client asked for by SNI
 
 	mu     sync.Mutex

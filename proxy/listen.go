@@ -149,7 +149,8 @@ func (p *Proxy) hand(hard context.Context, o *port, c net.Conn) {
 		return
 	}
 	if l.Spec.TLS {
-		o.handshakes.Go(func() { p.secure(hard, o, l, c) })
+		cc := p.newSecureConn(c, o, l)
+		o.handshakes.Go(func() { p.handshake(hard, o, l, cc) })
 		return
 	}
 	p.pass(hard, o, l, p.newClientConn(c, o, l.Stats))

@@ -94,7 +94,7 @@ func requestOf(r *http.Request, c *clientConn) Request {
 	}
 	return Request{
 		Method: r.Method, Host: host, Path: path, Query: query, Fields: fieldsOf(r.Header),
-		Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: c.secure,
+		Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: c.wire != nil,
 	}
 }
 

@@ -88,38 +88,43 @@ func (w *wire) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// secure makes a connection one that speaks TLS and hands it on when the handshake is done. It runs beside the acceptor, and whatever
-// happens here concerns this client alone. A port whose certificates could not be read accepts nobody.
-func (p *Proxy) secure(hard context.Context, o *port, l *route.Listener, c net.Conn) {
+// newSecureConn is newClientConn for one that speaks TLS: what is counted is what comes out of it.
+func (p *Proxy) newSecureConn(c net.Conn, o *port, l *route.Listener) *clientConn {
 	w := &wire{Conn: c, listener: l.Spec, certs: p.certs.view.Load().of(l.Spec)}
-	t := tls.Server(w, p.tls)
-	cc := p.newClientConn(t, o, l.Stats)
-	cc.secure = true
+	cc := p.newClientConn(tls.Server(w, p.tls), o, l.Stats)
+	cc.wire = w
+	return cc
+}
+
+// handshake hands a connection on when its handshake is done. It runs beside the acceptor, and whatever happens here concerns this
+// client alone. A port whose certificates could not be read accepts nobody.
+func (p *Proxy) handshake(hard context.Context, o *port, l *route.Listener, c *clientConn) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			p.zap.Error("a TLS handshake broke", zap.Any("fault", fault), zap.Stack("stack"))
-			cc.Close()
+			c.Close()
 		}
 	}()
-	if w.certs.empty() {
-		cc.Close()
+	if c.wire.certs.empty() {
+		c.Close()
 		return
 	}
 	ctx, cancel := context.WithTimeout(o.shaking, p.o.Timeouts.Head)
 	defer cancel()
+	t := c.Conn.(*tls.Conn)
 	if err := t.HandshakeContext(ctx); err != nil {
-		if w.heard { // else it is a port scan, or a load balancer that looks whether the port is open
+		if c.wire.heard { // else it is a port scan, or a load balancer that looks whether the port is open
 			l.Stats.Add(writer, route.ErrReq, 1)
 		}
 		p.zap.Debug("a TLS handshake came to nothing", zap.String("port", o.bind), zap.Stringer("client", c.RemoteAddr()), zap.Error(err))
-		cc.Close()
+		c.Close()
 		return
 	}
-	cc.serverName = t.ConnectionState().ServerName
-	p.pass(hard, o, l, cc)
+	c.serverName = t.ConnectionState().ServerName
+	p.pass(hard, o, l, c)
 }
 
-// selfSigned makes a certificate for any host, as Marathon-LB's container did at start.
+// selfSigned makes a certificate in the name of any host, as Marathon-LB's container did at start.
 func selfSigned(now time.Time) *certFile {
 	f := &certFile{path: "self-signed"}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

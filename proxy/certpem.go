@@ -44,7 +44,9 @@ func readBlocks(text []byte) (certs []*x509.Certificate, keys []crypto.Signer, e
 			if err != nil {
 				return nil, nil, fmt.Errorf("a certificate in it cannot be read: %w", err)
 			}
-			certs = append(certs, cert)
+			if !slices.ContainsFunc(certs, cert.Equal) {
+				certs = append(certs, cert)
+			}
 		case block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
 			return nil, nil, errors.New("its private key is encrypted, and there is nobody to ask for the password")
 		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
