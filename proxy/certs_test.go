@@ -100,6 +100,7 @@ func TestAServicePortServesItsOwnCertificatesOnly(t *testing.T) {
 func TestAServicePortWithoutItsCertificateAcceptsNobodyUntilItComes(t *testing.T) {
 	a, path := newAuthority(t), filepath.Join(t.TempDir(), "late.pem")
 	r, port := newRig(t, proxy.Options{SSLCerts: []string{a.file("all.example")}, CertPoll: soon}), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{https(freePort(t))}}) // whose certificate is not for the service
 	for _, mode := range []route.Mode{route.HTTP, route.TCP} {
 		r.apply(secured(service(mode, port, named(t, "secret")), path))
 		if got := say(t, port, "GET / HTTP/1.0\r\n\r\n"); got != "" {
@@ -111,6 +112,9 @@ func TestAServicePortWithoutItsCertificateAcceptsNobodyUntilItComes(t *testing.T
 		if !r.problem("HAPROXY_0_SSL_CERT", path, "it does not exist; the port accepts nobody") {
 			t.Errorf("problems %+v", r.Problems())
 		}
+	}
+	if broke := r.logs.FilterMessage("a TLS handshake broke").All(); len(broke) > 0 {
+		t.Errorf("logged %v", broke[0].ContextMap())
 	}
 	put(t, path, a.pem("late.example"))
 	eventually(t, "the port serves", func() bool { return served(port, "x") == "late.example" })
@@ -188,6 +192,48 @@ func TestABadNewFileKeepsTheOldCertificate(t *testing.T) {
 	}
 	put(t, path, a.pem("new.example"))
 	eventually(t, "the new certificate", func() bool { return served(port, "x") == "new.example" && len(r.Problems()) == 0 })
+}
+
+func TestAFileThatIsWrittenTwiceWithinOneTickOfItsClockIsReadTwice(t *testing.T) {
+	a, path, now := newAuthority(t), filepath.Join(t.TempDir(), "cert.pem"), time.Now()
+	write := func(host string) {
+		t.Helper()
+		text := a.pem(host)
+		text = append(text, bytes.Repeat([]byte("\n"), 8192-len(text))...) // the same length, too
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, now, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first.example")
+	r, port := newRig(t, proxy.Options{SSLCerts: []string{path}, CertPoll: soon}), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{https(port)}})
+	if got := served(port, ""); got != "first.example" {
+		t.Fatalf("got %s", got)
+	}
+	write("second.example")
+	eventually(t, "what was written last is served", func() bool { return served(port, "") == "second.example" })
+}
+
+func TestOfTwoCertificatesForAHostTheClientGetsOneItCanUse(t *testing.T) {
+	a := newAuthority(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := put(t, filepath.Join(t.TempDir(), "rsa.pem"), append(a.leaf(key, time.Now().AddDate(1, 0, 0), "a.example"), pkcs8(t, key)...))
+	r, port := newRig(t, proxy.Options{SSLCerts: []string{a.file("first.example"), a.file("a.example"), old}}), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{https(port)}})
+	for suite, want := range map[uint16]x509.PublicKeyAlgorithm{
+		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: x509.RSA, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: x509.ECDSA,
+	} {
+		s, err := shake(port, &tls.Config{ServerName: "a.example", InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}})
+		if err != nil || s.PeerCertificates[0].PublicKeyAlgorithm != want {
+			t.Errorf("%s: %v", tls.CipherSuiteName(suite), err)
+		}
+	}
 }
 
 func TestCertificatesOfTheEnvironmentAreFoundByPath(t *testing.T) {
