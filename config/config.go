@@ -85,12 +85,16 @@ func Default() Config {
 			MaxBackoff:   3 * time.Second,
 			Silence:      30 * time.Second,
 			HTTPBind:     route.AnyAddr(80),
+			HTTPSBind:    route.AnyAddr(443),
 			AppIDBind:    route.AnyAddr(9091),
 
 			MinServicePort: 10050,
 			MaxServicePort: 10100,
 		},
-		Proxy: proxy.Options{DrainTimeout: 30 * time.Second, TrustedProxies: privateNetworks(), AccessLog: proxy.LogErrors, AuthScope: proxy.AuthAll},
+		Proxy: proxy.Options{
+			DrainTimeout: 30 * time.Second, TrustedProxies: privateNetworks(), AccessLog: proxy.LogErrors, AuthScope: proxy.AuthAll,
+			TLSMin: proxy.TLS12,
+		},
 		Stats: stats.Options{Bind: route.AnyAddr(9090)},
 		Log:   LogOptions{Level: zapcore.InfoLevel, Encoding: JSON},
 	}
@@ -130,6 +134,7 @@ func Parse(args, environment []string) (Config, error) {
 	if err := c.obey(env, flags); err != nil {
 		return Config{}, err
 	}
+	c.Proxy.CertPEMs = env.certPEMs()
 	if err := c.noticeFlags(flags); err != nil {
 		return Config{}, err
 	}
@@ -160,7 +165,7 @@ func wrongValue(err error) error {
 func (c Config) reservedPorts() []int {
 	binds := []netip.AddrPort{c.Stats.Bind, c.Marathon.AppIDBind}
 	if !c.Marathon.DontBindHTTPHTTPS {
-		binds = append(binds, c.Marathon.HTTPBind)
+		binds = append(binds, c.Marathon.HTTPBind, c.Marathon.HTTPSBind)
 	}
 	var ports []int
 	for _, b := range binds {

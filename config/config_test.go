@@ -46,7 +46,7 @@ func TestImagesDefaultArgumentsSetWhatTheySay(t *testing.T) {
 	want := config.Default()
 	want.Mode = config.SSE
 	want.Marathon.HealthCheck, want.Marathon.Groups = true, []string{"external"}
-	want.Marathon.ReservedPorts = []int{9090, 9091, 80}
+	want.Marathon.ReservedPorts = []int{9090, 9091, 80, 443}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -57,7 +57,8 @@ func TestEachFlagReachesItsField(t *testing.T) {
 		--auth-credentials u:p:q --marathon-auth-credential-file /f --marathon-ca-cert /ca --log-level warning --log-encoding console
 		--http-bind [::1]:8080 --appid-bind 127.0.0.1:9191 --stats-bind *:9190 --service-addr 10.0.0.1 --drain-timeout 1m30s
 		--trusted-proxies 10.1.2.3/8,fd00::1 --auth-scope vhost --haproxy-map --min-serv-port-ip-per-task 10101
-		--max-serv-port-ip-per-task 10150 --access-log all --resync-interval 0.5 --silence 45s`)
+		--max-serv-port-ip-per-task 10150 --access-log all --resync-interval 0.5 --silence 45s --https-bind :8443 --tls-min 1.1
+		--ssl-certs /old --ssl-certs /a.pem,/dir --group-https-by-vhost`)
 	want := config.Default()
 	m := &want.Marathon
 	m.Poll, m.Endpoints, m.Groups = true, []string{"https://m1:8443", "https://m2:8443"}, []string{"a", "b", "c"}
@@ -65,6 +66,8 @@ func TestEachFlagReachesItsField(t *testing.T) {
 	m.Credentials, m.CredentialsFile, m.CACert = "u:p:q", "/f", "/ca"
 	m.HTTPBind, m.AppIDBind = netip.MustParseAddrPort("[::1]:8080"), netip.MustParseAddrPort("127.0.0.1:9191")
 	m.ServiceAddr, m.ReservedPorts = netip.MustParseAddr("10.0.0.1"), []int{9190, 9191}
+	m.HTTPSBind, m.GroupHTTPSByVHost = route.AnyAddr(8443), true
+	want.Proxy.SSLCerts, want.Proxy.TLSMin = []string{"/a.pem", "/dir"}, proxy.TLS11
 	m.ResyncInterval, m.Silence = 500*time.Millisecond, 45*time.Second
 	m.MinServicePort, m.MaxServicePort = 10101, 10150
 	want.Proxy.AuthScope, want.Stats.Maps = proxy.AuthVHost, true
@@ -98,9 +101,9 @@ func TestFlagWinsOverOurVariableOverTheContainers(t *testing.T) {
 }
 
 func TestWhatIsNotObeyedIsSaid(t *testing.T) {
-	c := parse(t, "sse --group x --command reload --ssl-certs /c --syslog-socket /dev/null",
+	c := parse(t, "sse --group x --command reload --syslog-socket /dev/null",
 		"PORTS=80,443", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch,http-server-close,dontlognull", "HAPROXY_SYSCTL_PARAMS=a=1",
-		"HAPROXY_SSL_CERT7=pem", "HAPROXY_BACKEND_HEAD=timeout server 600s", "DCOS_SERVICE_ACCOUNT_CREDENTIAL={}", "MARATHON_LB_DRIAN_TIMEOUT=3")
+		"HAPROXY_SSL_CERT7=pem", "HAPROXY_SSL_CERT101=pem", "HAPROXY_BACKEND_HEAD=timeout server 600s", "DCOS_SERVICE_ACCOUNT_CREDENTIAL={}", "MARATHON_LB_DRIAN_TIMEOUT=3")
 	var got []string
 	for _, n := range c.Notices {
 		mark := " "
@@ -112,8 +115,8 @@ func TestWhatIsNotObeyedIsSaid(t *testing.T) {
 			t.Errorf("%s: no reason", n.Option)
 		}
 	}
-	want := []string{" --command", "!--ssl-certs", "!DCOS_SERVICE_ACCOUNT_CREDENTIAL", "!HAPROXY_BACKEND_HEAD",
-		"!HAPROXY_SSL_CERT7", " HAPROXY_SYSCTL_PARAMS", "!MARATHON_LB_DRIAN_TIMEOUT"}
+	want := []string{" --command", "!DCOS_SERVICE_ACCOUNT_CREDENTIAL", "!HAPROXY_BACKEND_HEAD",
+		"!HAPROXY_SSL_CERT101", " HAPROXY_SYSCTL_PARAMS", "!MARATHON_LB_DRIAN_TIMEOUT"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -144,6 +147,8 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 	write("HAPROXY_HTTP_BACKEND_ACL_ALLOW_DENY", "  http-request deny\n") // the default; only for services with an allow-list
 	write("HAPROXY_HTTPS_FRONTEND_HEAD", "frontend marathon_https_in\n  bind *:443 ssl {sslCerts} alpn h2,http/1.1\n  mode http\n")
 	write("HAPROXY_HTTP_FRONTEND_ACL_WITH_AUTH", "  acl auth_{H} http_auth(user_{backend})\n  http-request auth realm \"{realm}\" if host_{H} !auth_{H}\n")
+	write("HAPROXY_HTTPS_FRONTEND_HEAD", "frontend f\n  bind *:443 ssl {sslCerts} crt /more alpn h2,http/1.1 verify none\n  reqadd X-Proto:\\ https if { ssl_fc }\n")
+	write("HAPROXY_HTTPS_GROUPED_VHOST_FRONTEND_HEAD", "frontend {name}\n  bind abns@{name} accept-proxy ssl {sslCerts}{bindOpts}\n")
 	write("HAPROXY_BACKEND_HEAD", "  # deny nothing\n  timeout server 600s\n")
 	if c := parse(t, "sse --group x", "MESOS_SANDBOX="+sandbox); len(c.Notices) != 1 {
 		t.Errorf("got notices %v, want one", c.Notices)
@@ -151,6 +156,7 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 	write("HAPROXY_HTTP_FRONTEND_HEAD", "frontend f\n  bind *:80\n  http-request deny if { src 192.0.2.0/24 }\n")
 	for _, env := range []string{
 		"MESOS_SANDBOX=" + sandbox, `HAPROXY_HTTP_FRONTEND_HEAD=frontend f\n  bind 10.0.0.1:80`,
+		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required", "HAPROXY_HTTPS_FRONTEND_HEAD=bind 10.0.0.1:443 ssl",
 		"HAPROXY_FRONTEND_HEAD=bind *:10000 ssl verify required", "HAPROXY_BACKEND_HEAD=tcp-request content reject",
 		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required",
 		"HAPROXY_HTTP_FRONTEND_ACL_WITH_AUTH=http-request deny if { path /admin }",
@@ -178,6 +184,7 @@ func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
 		{"--group a --http-bind :65536", "", `--http-bind ":65536": it must be an address and a port such as :80, 127.0.0.1:80 or [::1]:80`},
 		{"--group a --service-addr lb", "", `--service-addr "lb": it must be an IP address such as 10.0.0.1, or * for every address`},
 		{"--group a --trusted-proxies 10.0.0.0/33", "", `--trusted-proxies "10.0.0.0/33": "10.0.0.0/33" is not a network; write CIDR such as 10.0.0.0/8 or fd00::/8, or an address`},
+		{"--group a --tls-min 1.4", "", `--tls-min "1.4": it must be one of 1.0, 1.1, 1.2, 1.3`},
 		{"--group a --access-log some", "", `--access-log "some": it must be one of errors, all, off`},
 		{"--group a --log-level loud", "", `--log-level "loud": it must be CRITICAL, ERROR, WARNING, INFO, DEBUG or NOTSET`},
 		{"--group a --strict-mode=maybe", "", `--strict-mode "maybe": it must be true or false`},
@@ -199,6 +206,25 @@ func TestResyncIntervalMayBeZero(t *testing.T) {
 func TestNobodyIsTrustedIfTheListIsEmpty(t *testing.T) {
 	if c := parse(t, "--group x --trusted-proxies="); len(c.Proxy.TrustedProxies) != 0 {
 		t.Errorf("got %v", c.Proxy.TrustedProxies)
+	}
+}
+
+func TestCertificatesOfTheEnvironmentStandForMarathonLBsFiles(t *testing.T) {
+	c := parse(t, "--group x --ssl-certs= ", `HAPROXY_SSL_CERT7=a\nb\n`, "HAPROXY_SSL_CERT=", "HAPROXY_SSL_CERT100=c\nd", "HAPROXY_SSL_CERT0=e", "HAPROXY_SSL_CERT07=f")
+	want := []proxy.CertPEM{
+		{Variable: "HAPROXY_SSL_CERT0", Path: "/etc/ssl/cert0.pem", Text: "e"},
+		{Variable: "HAPROXY_SSL_CERT7", Path: "/etc/ssl/cert7.pem", Text: "a\nb\n"},
+		{Variable: "HAPROXY_SSL_CERT100", Path: "/etc/ssl/cert100.pem", Text: "c\nd"},
+	}
+	if !slices.Equal(c.Proxy.CertPEMs, want) || len(c.Proxy.SSLCerts) != 0 {
+		t.Errorf("got %+v and files %q", c.Proxy.CertPEMs, c.Proxy.SSLCerts)
+	}
+	if len(c.Notices) != 1 || c.Notices[0].Option != "HAPROXY_SSL_CERT07" {
+		t.Errorf("notices %+v", c.Notices)
+	}
+	c = parse(t, "--group x", "HAPROXY_SSL_CERT=first", "HAPROXY_SSL_CERT1=second")
+	if got := c.Proxy.CertPEMs; len(got) != 2 || got[0].Path != "/etc/ssl/cert.pem" || got[0].Text != "first" {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"marathon-lb/proxy"
 )
 
 // environ is the environment. A variable that is empty counts as not set, as in Marathon-LB's container.
@@ -34,10 +37,40 @@ func (e environ) get(name string) string {
 	return strings.Join(texts, ":")
 }
 
+// certVariables are those of certificates: HAPROXY_SSL_CERT, then the same with a number from 0 to 100.
+func certVariables() []string {
+	all := []string{certVariable}
+	for n := range 101 {
+		all = append(all, certVariable+strconv.Itoa(n))
+	}
+	return all
+}
+
+const (
+	certVariable = "HAPROXY_SSL_CERT"
+	certField    = "Proxy.CertPEMs" // of several variables, so that no text of one is its value
+	certNumbers  = "{0..100}"       // how a row says that all the numbers may follow
+)
+
+// escapes are those of bash's printf that a PEM text may have.
+var escapes = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t", `\\`, `\`)
+
+// certPEMs are the certificates of the environment, each with the path to which Marathon-LB's container wrote it.
+func (e environ) certPEMs() []proxy.CertPEM {
+	var all []proxy.CertPEM
+	for _, name := range certVariables() {
+		if text := e[name]; text != "" {
+			path := "/etc/ssl/cert" + strings.TrimPrefix(name, certVariable) + ".pem"
+			all = append(all, proxy.CertPEM{Variable: name, Path: path, Text: escapes.Replace(text)})
+		}
+	}
+	return all
+}
+
 // obey sets the fields of rows that no flag has set.
 func (c *Config) obey(env environ, flags *pflag.FlagSet) error {
 	for _, r := range slices.Concat(python, own, container) {
-		if r.field == "" || r.long != "" && flags.Changed(r.long) {
+		if r.field == "" || r.field == certField || r.long != "" && flags.Changed(r.long) {
 			continue
 		}
 		for _, name := range r.variables() {
@@ -102,9 +135,12 @@ func (c *Config) noticeVariables(env environ) error {
 	return c.noticeTemplates(env["MESOS_SANDBOX"])
 }
 
-// fits says whether the name in a row, which may end in "*", is the variable's.
+// fits says whether the name in a row, which may end in "*" or {0..100}, is the variable's.
 func fits(variable string) func(string) bool {
 	return func(name string) bool {
+		if strings.HasSuffix(name, certNumbers) {
+			return slices.Contains(certVariables(), variable)
+		}
 		begin, wild := strings.CutSuffix(name, "*")
 		return variable == name || wild && strings.HasPrefix(variable, begin)
 	}

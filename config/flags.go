@@ -9,7 +9,7 @@ type row struct {
 	field       string   // the field of Config that the option sets; its comment is the help
 	constant    string   // what a switch stores, if not "true"
 	several     bool     // takes several values after one flag, and a repeated flag replaces the earlier ones
-	zero        bool     // a length of time that may be 0
+	zero        bool     // a length of time that may be 0, or a list that may be empty
 	env         []string // names in the container's environment, as environ.get takes them; a last "*" stands for any rest
 	note        string   // a word more than the field's comment; for a row without field, why it is not obeyed
 	effect      effect
@@ -32,7 +32,6 @@ const (
 
 const (
 	noHAProxy   = "accepted for compatibility, no effect: there is no HAProxy to configure or reload"
-	noTLS       = "not carried out yet: :443 is not served, and no certificate is read"
 	noTemplates = "not carried out yet: the template is not used"
 )
 
@@ -53,8 +52,8 @@ var python = []row{
 	{long: "lru-cache-capacity", arg: "N", effect: idle, note: "accepted for compatibility, no effect: health is kept per task, without limit"},
 	{long: "haproxy-map", field: "Stats.Maps"},
 	{long: "dont-bind-http-https", field: "Marathon.DontBindHTTPHTTPS"},
-	{long: "group-https-by-vhost", effect: lost, note: noTLS},
-	{long: "ssl-certs", arg: "LIST", effect: lost, note: noTLS},
+	{long: "group-https-by-vhost", field: "Marathon.GroupHTTPSByVHost"},
+	{long: "ssl-certs", arg: "LIST", field: "Proxy.SSLCerts", zero: true, note: "separate them by commas; changes are noticed within seconds"},
 	{long: "skip-validation", effect: idle, note: noHAProxy},
 	{long: "skip-config-cleanup", effect: idle, note: noHAProxy},
 	{long: "dry", short: "d", effect: refused, note: "not carried out yet: nothing but serving can be done; leave it out to serve"},
@@ -74,6 +73,8 @@ var python = []row{
 // own are the flags Marathon-LB did not have.
 var own = []row{
 	{long: "http-bind", arg: "ADDRESS", field: "Marathon.HTTPBind"},
+	{long: "https-bind", arg: "ADDRESS", field: "Marathon.HTTPSBind"},
+	{long: "tls-min", arg: "VERSION", field: "Proxy.TLSMin"},
 	{long: "appid-bind", arg: "ADDRESS", field: "Marathon.AppIDBind"},
 	{long: "stats-bind", arg: "ADDRESS", field: "Stats.Bind"},
 	{long: "service-addr", arg: "IP", field: "Marathon.ServiceAddr", note: "* for every address"},
@@ -92,7 +93,8 @@ var container = []row{
 	{env: []string{"FRAMEWORK_NAME"}, arg: "ID", field: "Marathon.FrameworkName"},
 	{env: []string{"HAPROXY_GLOBAL_DEFAULT_OPTIONS"}, arg: "LIST", field: "Proxy.ServerClose", reads: serverClose, partly: otherDefaults,
 		note: "read for http-server-close; the value the DC/OS package always passes changes nothing. Redispatch is always on, the log is --access-log's, other options have no effect"},
-	{env: []string{"HAPROXY_SSL_CERT*"}, effect: lost, note: noTLS},
+	{env: []string{certVariable, certVariable + certNumbers}, arg: "PEM", field: certField, note: `backslash escapes such as \n are expanded`},
+	{env: []string{certVariable + "*"}, effect: lost, note: "there is no such variable: the numbers go from 0 to 100"},
 	{env: []string{"HAPROXY_SYSLOGD"}, effect: idle, note: "accepted for compatibility, no effect: the log goes to standard error, see --access-log"},
 	{env: []string{"SYSLOG_SOCKET"}, effect: lost, harmless: "/dev/null", note: "not carried out: the log goes to standard error only"},
 	{env: []string{"HAPROXY_SYSCTL_PARAMS"}, effect: idle,

@@ -82,6 +82,8 @@ func (v *value) Set(text string) (err error) {
 		*p, err = port(text)
 	case *proxy.AuthScope:
 		*p, err = oneOf(text, proxy.AuthAll, proxy.AuthVHost)
+	case *proxy.TLSVersion:
+		*p, err = oneOf(text, proxy.TLS10, proxy.TLS11, proxy.TLS12, proxy.TLS13)
 	case *proxy.AccessLog:
 		*p, err = oneOf(text, proxy.LogErrors, proxy.LogAll, proxy.LogOff)
 	case *zapcore.Level:
@@ -112,6 +114,8 @@ func (v *value) String() string {
 		return strings.Join(texts, ", ")
 	case *[]string:
 		return strings.Join(*p, " ")
+	case *[]proxy.CertPEM:
+		return "" // a secret
 	case *zapcore.Level:
 		return levelText(*p)
 	}
@@ -120,16 +124,18 @@ func (v *value) String() string {
 
 func isSeparator(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' }
 
-// addWords splits URLs at white space and names of groups at commas: a label's groups are separated so, too.
+// addWords splits URLs at white space, names of groups and paths at commas: a label's groups are separated so, too.
 func (v *value) addWords(p *[]string, text string) error {
 	words := strings.Fields(text)
 	switch {
+	case v.row.zero:
+		words = strings.FieldsFunc(text, isSeparator)
 	case !v.row.several:
 		words = strings.Split(text, ",")
 	case len(words) == 0:
 		return errors.New("write at least one base URL, such as http://master.mesos:8080")
 	}
-	return addTo(p, v.set && !v.row.several, words, func(word string) (string, error) {
+	return addTo(p, v.set && !v.row.several && !v.row.zero, words, func(word string) (string, error) {
 		if word = strings.TrimSpace(word); word == "" {
 			return "", errors.New("a name is empty; write a group's name, or * for all")
 		}

@@ -58,11 +58,14 @@ func NewCompiler(o Options) *Compiler {
 
 // Listeners are those of the load balancer itself, which last as long as it does: they are no part of what Link tells.
 func (o Options) Listeners() []route.ListenerSpec {
-	var own []route.ListenerSpec
-	if !o.DontBindHTTPHTTPS {
-		own = append(own, route.ListenerSpec{Name: route.HTTPIn, Bind: o.HTTPBind, Mode: route.HTTP, Entry: route.ByHost})
+	byAppID := route.ListenerSpec{Name: route.AppIDIn, Bind: o.AppIDBind, Mode: route.HTTP, Entry: route.ByAppID}
+	if o.DontBindHTTPHTTPS {
+		return []route.ListenerSpec{byAppID}
 	}
-	return append(own, route.ListenerSpec{Name: route.AppIDIn, Bind: o.AppIDBind, Mode: route.HTTP, Entry: route.ByAppID})
+	return []route.ListenerSpec{
+		{Name: route.HTTPIn, Bind: o.HTTPBind, Mode: route.HTTP, Entry: route.ByHost}, byAppID,
+		{Name: route.HTTPSIn, Bind: o.HTTPSBind, Mode: route.HTTP, Entry: route.ByHost, TLS: true},
+	}
 }
 
 // Set takes an app in with the next Link.

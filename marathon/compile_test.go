@@ -296,7 +296,7 @@ func TestNotesBecomeProblems(t *testing.T) {
 
 func TestOwnListenersAreThoseTheOptionsAskFor(t *testing.T) {
 	o := external()
-	if got := binds(o.Listeners()); got != "*:80=marathon_http_in *:9091=marathon_http_appid_in" {
+	if got := binds(o.Listeners()); got != "*:80=marathon_http_in *:9091=marathon_http_appid_in *:443=marathon_https_in" {
 		t.Errorf("got %s", got)
 	}
 	o.DontBindHTTPHTTPS = true

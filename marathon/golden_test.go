@@ -32,7 +32,7 @@ func external() marathon.Options {
 	return marathon.Options{
 		Groups: []string{"external"}, HealthCheck: true,
 		MinServicePort: 10050, MaxServicePort: 10100,
-		HTTPBind: route.AnyAddr(80), AppIDBind: route.AnyAddr(9091), ReservedPorts: []int{80, 9090, 9091},
+		HTTPBind: route.AnyAddr(80), HTTPSBind: route.AnyAddr(443), AppIDBind: route.AnyAddr(9091), ReservedPorts: []int{80, 443, 9090, 9091},
 	}
 }
 

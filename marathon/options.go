@@ -45,10 +45,12 @@ type Options struct {
 	MaxServicePort int
 	// DontBindHTTPHTTPS opens neither :80 nor :443.
 	DontBindHTTPHTTPS bool
-	// GroupHTTPSByVHost serves the hosts of a service with its SSL_CERT on :443.
-	GroupHTTPSByVHost bool
 	// HTTPBind is where requests are routed by Host.
 	HTTPBind netip.AddrPort
+	// HTTPSBind is where requests are routed by Host that come over TLS; SNI only chooses the certificate.
+	HTTPSBind netip.AddrPort
+	// GroupHTTPSByVHost serves a vhost on :443 with the certificates that the HAPROXY_{n}_SSL_CERT of its services name, if they do.
+	GroupHTTPSByVHost bool
 	// AppIDBind is where requests are routed by their X-Marathon-App-Id field.
 	AppIDBind netip.AddrPort
 	// ReservedPorts are ports this process itself binds; no app can take them.

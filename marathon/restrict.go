@@ -17,12 +17,17 @@ var byLabel = []struct{ template, line *regexp.Regexp }{
 	{regexp.MustCompile(`AUTH|USERLIST`), regexp.MustCompile(`(?i)^(acl auth_\S+ http_auth\(user_\S+\)|http-request auth realm .*!auth_\S+|userlist\b.*|user\b.*|group\b.*)$`)},
 	{regexp.MustCompile(`NETWORK_ALLOWED_ACL$`), regexp.MustCompile(`^acl network_allowed src \{network_allowed\}$`)},
 	{regexp.MustCompile(`ACL_ALLOW_DENY$`), regexp.MustCompile(`(?i)^(http-request deny|tcp-request content reject)( unless network_allowed| if !\s?network_allowed)?$`)},
-	{regexp.MustCompile(`^HTTPS_FRONTEND_HEAD$`), regexp.MustCompile(`^bind (\*|0\.0\.0\.0)?:443 ssl \{sslCerts\}( alpn \S+| no-\S+| ciphers \S+| ssl-min-ver \S+)*$`)},
 }
+
+// expected is what a frontend of :443 has anyway: TLS, certificates, and the inner socket of a vhost where they are grouped.
+var expected = regexp.MustCompile(`\bssl\b|\bcrt\s+\S+|\bverify\s+none\b|\babns@\S+`)
 
 // RestrictingLine is the first line of a template, by its name without HAPROXY_, that restricts access beyond what labels ask for, or
 // ends TLS, on a port; empty if none does.
 func RestrictingLine(name, text string) string {
+	if strings.HasPrefix(name, "HTTPS_") {
+		text = expected.ReplaceAllString(text, "*")
+	}
 	for line := range strings.Lines(strings.ReplaceAll(text, `\n`, "\n")) {
 		words := strings.Fields(line)
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") || asked(name, strings.Join(words, " ")) {

@@ -17,8 +17,11 @@ type clientConn struct {
 	proxy *Proxy
 	port  *port
 	front *route.Stats
-	in    atomic.Uint64 // bytes since the last exchange was finished
+	in    atomic.Uint64 // bytes since the last exchange was finished, as they are without TLS
 	out   atomic.Uint64
+
+	wire       *wire  // what TLS runs on, nil without TLS
+	serverName string // what the client asked for by SNI
 
 	mu     sync.Mutex
 	now    *exchange
@@ -49,8 +52,10 @@ func (c *clientConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite sends FIN: the client reads to the end of what it was sent.
-func (c *clientConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
+// CloseWrite sends FIN, or TLS's close_notify: the client reads to the end of what it was sent.
+func (c *clientConn) CloseWrite() error {
+	return c.Conn.(interface{ CloseWrite() error }).CloseWrite()
+}
 
 // serve makes x the exchange of the connection; the engine calls the func it returns when it is done with it.
 func (c *clientConn) serve(x *exchange) (done func()) {

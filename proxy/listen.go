@@ -25,6 +25,9 @@ type port struct {
 	done     chan struct{} // closed when accepting has ended
 	conns    sync.WaitGroup
 	leaving  atomic.Bool // answers tell clients to close
+
+	handshakes sync.WaitGroup  // of TLS, which hand connections on
+	shaking    context.Context // ends them
 }
 
 // bindPort binds the address of a listener.
@@ -66,7 +69,7 @@ func (e *BindError) reason() string {
 }
 
 func (e *BindError) remedy() string {
-	where := map[string]string{route.HTTPIn: "--http-bind", route.AppIDIn: "--appid-bind"}[e.Listener.Name]
+	where := map[string]string{route.HTTPIn: "--http-bind", route.HTTPSIn: "--https-bind", route.AppIDIn: "--appid-bind"}[e.Listener.Name]
 	if where == "" {
 		where = "another HAPROXY_{n}_PORT or HAPROXY_{n}_BIND_ADDR"
 	}
@@ -89,11 +92,16 @@ func (p *Proxy) serve(hard context.Context, o *port) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	running.Go(func() { o.http.Serve(o.accepted) })
+	shaking, endHandshakes := context.WithCancel(hard)
+	defer endHandshakes()
+	o.shaking = shaking
 	p.accept(hard, o)
 	o.leaving.Store(true)
 	close(o.done)
-	close(o.accepted.conns)
 	o.settle(hard, &running)
+	endHandshakes()
+	o.handshakes.Wait()
+	close(o.accepted.conns)
 	if o.http.Shutdown(hard) != nil {
 		o.http.Close()
 	}
@@ -133,14 +141,23 @@ func (p *Proxy) accept(hard context.Context, o *port) {
 	}
 }
 
-// hand gives a connection to the engine for the listener's mode.
+// hand gives a connection to the engine for the listener's mode, by way of a handshake if it is to speak TLS.
 func (p *Proxy) hand(hard context.Context, o *port, c net.Conn) {
 	l := p.table.Load().ListenerAt(o.bind)
 	if l == nil {
 		c.Close()
 		return
 	}
-	cc := p.newClientConn(c, o, l.Stats)
+	if l.Spec.TLS {
+		cc := p.newSecureConn(c, o, l)
+		o.handshakes.Go(func() { p.handshake(hard, o, l, cc) })
+		return
+	}
+	p.pass(hard, o, l, p.newClientConn(c, o, l.Stats))
+}
+
+// pass gives a connection on which requests can be read to its engine.
+func (p *Proxy) pass(hard context.Context, o *port, l *route.Listener, cc *clientConn) {
 	if l.Spec.Mode == route.TCP {
 		go p.serveTCP(hard, cc)
 		return

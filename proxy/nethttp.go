@@ -72,7 +72,7 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // requestOf is the request as the policy sees it.
-func requestOf(r *http.Request, c net.Conn) Request {
+func requestOf(r *http.Request, c *clientConn) Request {
 	target := r.RequestURI
 	if i := strings.Index(target, "://"); i > 0 && !strings.HasPrefix(target, "/") { // absolute-form: the rest begins at the path
 		target = target[i+3:]
@@ -89,9 +89,13 @@ func requestOf(r *http.Request, c net.Conn) Request {
 	if path == "" {
 		path = "/"
 	}
+	host := r.Host
+	if host == "" && r.ProtoMajor == 1 { // what SNI names then is the best there is
+		host = c.serverName
+	}
 	return Request{
-		Method: r.Method, Host: r.Host, Path: path, Query: query, Fields: fieldsOf(r.Header),
-		Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: r.TLS != nil,
+		Method: r.Method, Host: host, Path: path, Query: query, Fields: fieldsOf(r.Header),
+		Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: c.wire != nil,
 	}
 }
 
@@ -245,7 +249,7 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 	out.RequestURI, out.Close = "", x.proxy.o.ServerClose
 	out.Host = cmp.Or(x.action.Backend.Spec.Rewrite.Host, out.Host)
 	if out.Host == "" { // HTTP/1.0: the library would make one up
-		out.Host = x.request.Local.String()
+		out.Host = cmp.Or(x.request.Host, x.request.Local.String())
 	}
 	out.Header = in.Header.Clone()
 	apply(out.Header, requestEdits(nil, &x.request, x.action.Backend, x.proxy.o.TrustedProxies))

@@ -17,6 +17,16 @@ type Options struct {
 	ServerClose bool
 	// AccessLog says which requests are logged: errors, all or off.
 	AccessLog AccessLog
+	// SSLCerts are PEM files for :443, or directories of them, each file with a certificate, its chain and its key. The first one is
+	// for clients that ask for no host, or for one that no certificate names; without any, one is made that is signed by itself.
+	SSLCerts []string
+	// CertPEMs are certificates for :443, each with its chain and its key. They follow those of --ssl-certs, and HAPROXY_{n}_SSL_CERT finds
+	// them where Marathon-LB wrote them: /etc/ssl/cert.pem, /etc/ssl/cert0.pem and so on.
+	CertPEMs []CertPEM
+	// CertPoll is how often files of certificates are looked at; 2 s if zero.
+	CertPoll time.Duration
+	// TLSMin is the oldest version of TLS that clients may speak: 1.0, 1.1, 1.2 or 1.3.
+	TLSMin TLSVersion
 	// Timeouts bound each phase of a request; zero fields take Marathon-LB's values.
 	Timeouts Timeouts
 }
@@ -29,6 +39,13 @@ const (
 	AuthAll   AuthScope = "all"
 	AuthVHost AuthScope = "vhost" // as Marathon-LB did: the service port and :9091 let everybody in
 )
+
+// CertPEM is a certificate that came as text.
+type CertPEM struct {
+	Variable string // of the environment
+	Path     string // of the file it stands for
+	Text     string
+}
 
 // AccessLog says which requests get a line in the log.
 type AccessLog string

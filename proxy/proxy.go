@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"maps"
 	"net"
@@ -24,6 +25,8 @@ type Proxy struct {
 	table     atomic.Pointer[route.Table]
 	engine    *httpEngine
 	upstreams *upstreams
+	certs     *certStore
+	tls       *tls.Config
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
@@ -47,8 +50,10 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
 	p := &Proxy{
 		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(),
+		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
+	p.tls = p.tlsConfig()
 	p.engine = newHTTPEngine(p)
 	p.table.Store(route.NewTable(1))
 	return p
@@ -75,6 +80,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	defer p.mu.Unlock()
 	c.DrainTimeout = p.o.DrainTimeout
 	next, diff := route.Build(p.table.Load(), c)
+	p.certs.use(c, next)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
 	p.start()
@@ -157,11 +163,11 @@ func (p *Proxy) close(gone []*route.Listener) {
 	}
 }
 
-// Problems are the ports that cannot be opened at the moment.
+// Problems are the ports that cannot be opened at the moment, and what is wrong with certificates.
 func (p *Proxy) Problems() []route.Problem {
+	all := slices.Clone(p.certs.Problems())
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var all []route.Problem
 	for _, bind := range slices.Sorted(maps.Keys(p.failed)) {
 		all = append(all, p.failed[bind].Problem())
 	}
@@ -175,6 +181,9 @@ func (p *Proxy) Run(ctx context.Context) error {
 	defer cut()
 	var logging sync.WaitGroup
 	logging.Go(p.log.run)
+	var watching sync.WaitGroup
+	watching.Go(func() { p.certs.run(ctx) })
+	defer watching.Wait()
 	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
 	defer keep.Stop()
 	defer again.Stop()

@@ -31,7 +31,7 @@ func rewriteLocation(edits []Edit, fields []Field, w route.Rewrite) []Edit {
 
 // publicLocation is a Location as clients see it: if it leads to the service itself, the prefix comes before its path, never twice.
 func publicLocation(value string, w route.Rewrite) string {
-	path, ours := ownPath(value, w.Hosts)
+	path, ours := servicePath(value, w.Hosts)
 	prefix := strings.TrimSuffix(w.Location, "/")
 	if !ours || path == prefix || strings.HasPrefix(path, prefix) && strings.ContainsRune("/?#", rune(path[len(prefix)])) {
 		return value
@@ -39,8 +39,8 @@ func publicLocation(value string, w route.Rewrite) string {
 	return prefix + path
 }
 
-// ownPath is the path, and what follows it, of a Location, and whether that leads to one of the hosts or names none.
-func ownPath(value string, hosts []string) (path string, ours bool) {
+// servicePath is the path, and what follows it, of a Location, and whether that leads to one of the hosts or names none.
+func servicePath(value string, hosts []string) (path string, ours bool) {
 	rest := value
 	for _, scheme := range []string{"http:", "https:"} {
 		if len(rest) >= len(scheme) && strings.EqualFold(rest[:len(scheme)], scheme) {

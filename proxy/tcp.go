@@ -8,7 +8,7 @@ import (
 // serveTCP is the engine for tcp mode: it connects the client to one server and passes bytes.
 func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	defer c.Close()
-	x := p.begin(c.port.bind, Request{Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr())}, "")
+	x := p.begin(c.port.bind, Request{Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: c.wire != nil}, "")
 	defer c.serve(x)()
 	if x.action.Failure != OK {
 		x.fail(x.action.Failure)

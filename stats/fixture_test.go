@@ -147,6 +147,9 @@ func source(table *route.Table, now time.Time) stats.Source {
 		},
 		Ready:  func() bool { return true },
 		Resync: func() {},
+		Certificates: func() []stats.Certificate {
+			return []stats.Certificate{{Source: "/certs/a.pem", Hosts: []string{"a.example", "*.a.example"}, NotAfter: time.Unix(1900000000, 0)}}
+		},
 	}
 }
 

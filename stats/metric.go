@@ -13,11 +13,7 @@ func Metrics() []Metric {
 	var all []Metric
 	word := map[dto.MetricType]string{counted: "counter", gauged: "gauge"}
 	for _, m := range processMetrics {
-		d := Metric{Name: m.name, Type: word[m.typ], Help: m.help}
-		if m.label != "" {
-			d.Labels = []string{m.label}
-		}
-		all = append(all, d)
+		all = append(all, Metric{Name: m.name, Type: word[m.typ], Help: m.help, Labels: m.labels})
 	}
 	for k := frontend; k <= server; k++ {
 		for _, f := range families {

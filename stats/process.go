@@ -7,26 +7,33 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
+	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 )
 
 // processMetric is a metric about the process as a whole: HAProxy's haproxy_process_*, or one of our own.
 type processMetric struct {
-	name  string
-	typ   dto.MetricType
-	help  string
-	value func(*reading) float64
-	label string // with it, each calls f for every value of the label
-	each  func(rd *reading, f func(value string, n float64))
+	name   string
+	typ    dto.MetricType
+	help   string
+	value  func(*reading) float64
+	labels []string // with them, each calls f with values of theirs for every series
+	each   func(rd *reading, f func(n float64, values ...string))
 }
 
 func (m *processMetric) write(b *batch, rd *reading) {
 	b.begin(m.name, m.help, m.typ)
-	if m.label == "" {
+	if m.each == nil {
 		b.add(m.value(rd))
 	} else {
-		m.each(rd, func(value string, n float64) { b.add(n, label(m.label, value)) })
+		m.each(rd, func(n float64, values ...string) {
+			pairs := make([]*dto.LabelPair, len(values))
+			for i, v := range values {
+				pairs[i] = label(m.labels[i], v)
+			}
+			b.add(n, pairs...)
+		})
 	}
 	b.end()
 }
@@ -94,7 +101,7 @@ var processMetrics = [...]processMetric{
 	{name: "haproxy_process_spliced_bytes_out_total", typ: counted, help: "Bytes spliced through pipes: none.", value: always(0)},
 	{name: "haproxy_process_recv_logs_total", typ: counted, help: "Log messages received from others: none.", value: always(0)},
 	{name: "haproxy_process_build_info", typ: gauged, help: "Always 1, with the version of marathon-lb.",
-		label: "version", each: func(rd *reading, f func(string, float64)) { f(rd.version, 1) }},
+		labels: []string{"version"}, each: func(rd *reading, f func(float64, ...string)) { f(1, rd.version) }},
 	{name: "haproxy_process_max_memory_bytes", typ: gauged, help: "Limit of memory (GOMEMLIMIT), 0 for none.", value: memoryLimit},
 	{name: "haproxy_process_pool_allocated_bytes", typ: gauged, help: "Memory obtained from the system.",
 		value: goMetric("/memory/classes/total:bytes")},
@@ -111,7 +118,7 @@ var processMetrics = [...]processMetric{
 	{name: "marathon_reconnects_total", typ: counted, help: "Event streams opened after the first.",
 		value: ofMarathon(func(m *Marathon) uint64 { return m.Reconnects })},
 	{name: "marathon_read_errors_total", typ: counted, help: "Reads of Marathon that came to nothing, by reason.",
-		label: "reason", each: readErrors},
+		labels: []string{"reason"}, each: readErrors},
 	{name: "sse_last_event_age_seconds", typ: gauged, help: "Since the last event of the stream; NaN before the first.", value: eventAge},
 	{name: "sse_events_total", typ: counted, help: "Events read from Marathon's stream.",
 		value: ofMarathon(func(m *Marathon) uint64 { return m.Events })},
@@ -123,6 +130,8 @@ var processMetrics = [...]processMetric{
 		value: ofMarathon(func(m *Marathon) uint64 { return m.GuardTotal })},
 	{name: "problems", typ: gauged, help: "Things wrong in the input, such as bad labels; /v1/problems lists them.",
 		value: func(rd *reading) float64 { return float64(len(rd.problems)) }},
+	{name: "certificate_not_after_timestamp_seconds", typ: gauged, help: "Until when a certificate is valid, in seconds of Unix time.",
+		labels: []string{"certificate", "hosts"}, each: validity},
 }
 
 func nofile(rd *reading) float64   { return float64(rd.nofile) }
@@ -142,9 +151,15 @@ func eventAge(rd *reading) float64 {
 	return max(rd.now.Sub(rd.marathon.LastEvent).Seconds(), 0)
 }
 
-func readErrors(rd *reading, f func(string, float64)) {
+func readErrors(rd *reading, f func(float64, ...string)) {
 	for _, reason := range slices.Sorted(maps.Keys(rd.marathon.ReadErrors)) {
-		f(reason, float64(rd.marathon.ReadErrors[reason]))
+		f(float64(rd.marathon.ReadErrors[reason]), reason)
+	}
+}
+
+func validity(rd *reading, f func(float64, ...string)) {
+	for _, c := range rd.certs {
+		f(float64(c.NotAfter.Unix()), c.Source, strings.Join(c.Hosts, ","))
 	}
 }
 

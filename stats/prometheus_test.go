@@ -151,6 +151,7 @@ func TestMetricsTellWhatTheCSVTells(t *testing.T) {
 		`table_builds_total`:                               "9",
 		`eviction_guard_active`:                            "0",
 		`problems`:                                         "2",
+		`certificate_not_after_timestamp_seconds{certificate="/certs/a.pem",hosts="a.example,*.a.example"}`: "1.9e+09",
 	} {
 		if got := series(t, body, name); got != want {
 			t.Errorf("%s %s, want %s", name, got, want)

@@ -19,6 +19,7 @@ type reading struct {
 	built      time.Time
 	marathon   Marathon
 	problems   []route.Problem
+	certs      []Certificate
 	nofile     uint64 // limit of open files
 	idle       int    // percent
 }
@@ -31,6 +32,9 @@ func (s *Server) read() reading {
 		view: newView(t, s.own, maxConn(nofile), now), version: s.src.Version, started: s.started,
 		marathon: s.src.Marathon(), problems: s.src.Problems(),
 		nofile: nofile, idle: s.cpu.idle(now),
+	}
+	if s.src.Certificates != nil {
+		rd.certs = s.src.Certificates()
 	}
 	if t != nil {
 		rd.generation, rd.built = t.Generation, t.Built

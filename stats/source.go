@@ -24,6 +24,15 @@ type Source struct {
 	Marathon func() Marathon
 	Ready    func() bool // there is a table to serve from, and the process is not leaving
 	Resync   func()      // asks for a full read of Marathon now
+
+	Certificates func() []Certificate // that may be served; nil if there are never any
+}
+
+// Certificate says until when a certificate is valid.
+type Certificate struct {
+	Source   string   // the file or variable it is from, which names it
+	Hosts    []string // it is for
+	NotAfter time.Time
 }
 
 // Marathon is how following Marathon fares. /v1/status shows it as it is.

@@ -17,6 +17,7 @@ const (
 	demoSimulator = 8080
 	demoService   = 10000
 	demoHTTP      = 8000 // :80 needs root
+	demoHTTPS     = 8443
 	demoAppID     = 9091
 	demoStats     = 9090
 )
@@ -36,7 +37,7 @@ func (c command) demo(args []string) int {
 	})
 	o, code := c.parse(append([]string{
 		"sse", "--marathon", "http://" + loopback(ports[demoSimulator]), "--group", "external", "--health-check",
-		"--http-bind", loopback(ports[demoHTTP]), "--appid-bind", loopback(ports[demoAppID]), "--stats-bind", loopback(ports[demoStats]),
+		"--http-bind", loopback(ports[demoHTTP]), "--https-bind", loopback(ports[demoHTTPS]), "--appid-bind", loopback(ports[demoAppID]), "--stats-bind", loopback(ports[demoStats]),
 		"--service-addr", "127.0.0.1", "--log-level", "WARNING", "--log-encoding", "console",
 	}, args...))
 	if code >= 0 {
@@ -69,7 +70,7 @@ func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.It
 // choosePorts finds for each port of the tutorial the one to use: itself, or a free one where it is taken, which is said.
 func choosePorts(out io.Writer) (map[int]int, error) {
 	ports := map[int]int{}
-	for _, want := range []int{demoSimulator, demoService, demoHTTP, demoAppID, demoStats} {
+	for _, want := range []int{demoSimulator, demoService, demoHTTP, demoHTTPS, demoAppID, demoStats} {
 		l, err := net.Listen("tcp", loopback(want))
 		if err != nil {
 			if l, err = net.Listen("tcp", loopback(0)); err != nil {

@@ -95,6 +95,7 @@ type rig struct {
 	sim   *marathontest.Server
 	logs  *observer.ObservedLogs
 	http  string // base URL of the port that routes by Host
+	https string // the same over TLS
 	appID string
 	stats string
 }
@@ -108,15 +109,16 @@ func newRig(t testing.TB, o marathontest.Options, more ...string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.sim.Close)
-	byHost, byApp, stats := freePort(t), freePort(t), freePort(t)
+	byHost, byTLS, byApp, stats := freePort(t), freePort(t), freePort(t), freePort(t)
 	args := append([]string{
 		"sse", "--marathon", r.sim.URL(), "--group", "external", "--health-check", "--http-bind", loopback(byHost), "--appid-bind", loopback(byApp),
-		"--stats-bind", loopback(stats), "--service-addr", "127.0.0.1", "--drain-timeout", "5s",
+		"--stats-bind", loopback(stats), "--service-addr", "127.0.0.1", "--drain-timeout", "5s", "--https-bind", loopback(byTLS),
 	}, more...)
 	c, err := config.Parse(args, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.https = "https://" + loopback(byTLS)
 	r.http, r.appID, r.stats = "http://"+loopback(byHost), "http://"+loopback(byApp), "http://"+loopback(stats)
 	core, logs := observer.New(zap.InfoLevel)
 	r.logs = logs

@@ -35,11 +35,13 @@ func TestWhatCannotRunSaysWhyAndHowToMend(t *testing.T) {
 		{"bad value", []string{"sse", "--group", "x", "--stats-bind", "nowhere"}, 2, []string{"--stats-bind", "nowhere"}},
 		{"bad endpoint", []string{"sse", "--group", "x", "--marathon", "master.mesos:8080"}, 1, []string{"master.mesos:8080", "http://"}},
 		{"credentials file missing", []string{"sse", "--group", "x", "--marathon-auth-credential-file", "/nowhere"}, 1, []string{"/nowhere"}},
-		{"stats port taken", []string{"sse", "--group", "x", "--stats-bind", taken, "--http-bind", free(), "--appid-bind", free()}, 1,
+		{"stats port taken", []string{"sse", "--group", "x", "--stats-bind", taken, "--http-bind", free(), "--https-bind", free(), "--appid-bind", free()}, 1,
 			[]string{taken, "--stats-bind"}},
-		{"http port taken", []string{"sse", "--group", "x", "--http-bind", taken, "--stats-bind", free(), "--appid-bind", free()}, 1,
+		{"http port taken", []string{"sse", "--group", "x", "--http-bind", taken, "--https-bind", free(), "--stats-bind", free(), "--appid-bind", free()}, 1,
 			[]string{taken, "another process has it", "--http-bind"}},
-		{"app id port taken", []string{"sse", "--group", "x", "--appid-bind", taken, "--stats-bind", free(), "--http-bind", free()}, 1,
+		{"https port taken", []string{"sse", "--group", "x", "--https-bind", taken, "--http-bind", free(), "--stats-bind", free(), "--appid-bind", free()}, 1,
+			[]string{taken, "another process has it", "--https-bind"}},
+		{"app id port taken", []string{"sse", "--group", "x", "--appid-bind", taken, "--stats-bind", free(), "--http-bind", free(), "--https-bind", free()}, 1,
 			[]string{taken, "--appid-bind"}},
 	} {
 		p := newProcess(t, c.args...).start()
@@ -71,7 +73,7 @@ func TestPort80NeedsAPrivilegeAndTheMessageNamesIt(t *testing.T) {
 			t.Skip("this machine lets everybody bind port 80")
 		}
 	}
-	p := newProcess(t, "sse", "--group", "external", "--stats-bind", loopback(freePort(t)), "--appid-bind", loopback(freePort(t)))
+	p := newProcess(t, "sse", "--group", "external", "--stats-bind", loopback(freePort(t)), "--https-bind", loopback(freePort(t)), "--appid-bind", loopback(freePort(t)))
 	if os.Getuid() == 0 { // as another user, who must be able to read the program
 		dir, err := os.MkdirTemp("/tmp", "marathon-lb")
 		if err != nil {
@@ -112,7 +114,7 @@ func TestItWaitsForAnUnreachableMarathonAndServesWhenItComes(t *testing.T) {
 	sim.StopListening()
 	port, http80, stats := freePort(t), loopback(freePort(t)), loopback(freePort(t))
 	create(t, sim, app("/web", port, 1))
-	p := newProcess(t, "sse", "--group", "external", "--marathon", sim.URL(), "--http-bind", http80, "--stats-bind", stats,
+	p := newProcess(t, "sse", "--group", "external", "--marathon", sim.URL(), "--http-bind", http80, "--https-bind", loopback(freePort(t)), "--stats-bind", stats,
 		"--appid-bind", loopback(freePort(t)), "--service-addr", "127.0.0.1").start()
 
 	eventually(t, "it says what it waits for", func() bool {
@@ -163,7 +165,7 @@ func TestSIGTERMDrainsAndASecondSignalDoesNotWait(t *testing.T) {
 	defer sim.Close()
 	port, stats := freePort(t), loopback(freePort(t))
 	create(t, sim, app("/web", port, 1))
-	p := newProcess(t, "sse", "--group", "external", "--marathon", sim.URL(), "--http-bind", loopback(freePort(t)), "--stats-bind", stats,
+	p := newProcess(t, "sse", "--group", "external", "--marathon", sim.URL(), "--http-bind", loopback(freePort(t)), "--https-bind", loopback(freePort(t)), "--stats-bind", stats,
 		"--appid-bind", loopback(freePort(t)), "--service-addr", "127.0.0.1").start()
 	eventually(t, "the app has a server", func() bool { return len(servers("http://"+stats, "web_"+strconv.Itoa(port))) == 1 })
 	answered := make(chan struct{})

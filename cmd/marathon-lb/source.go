@@ -18,7 +18,17 @@ func (b *balancer) source() stats.Source {
 		Marathon: func() stats.Marathon { return marathonStats(b.watcher.Status(), b.o.Marathon) },
 		Ready:    b.ready,
 		Resync:   b.watcher.Resync,
+
+		Certificates: b.certificates,
 	}
+}
+
+func (b *balancer) certificates() []stats.Certificate {
+	var all []stats.Certificate
+	for _, c := range b.proxy.Certificates() {
+		all = append(all, stats.Certificate{Source: c.Source, Hosts: c.Names, NotAfter: c.NotAfter})
+	}
+	return all
 }
 
 // ready says that there is a table and that the process is not leaving.

@@ -1,0 +1,147 @@
+package proxy
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"marathon-lb/internal/route"
+)
+
+// TLSVersion is a version of TLS by its number.
+type TLSVersion string
+
+// The versions.
+const (
+	TLS10 TLSVersion = "1.0"
+	TLS11 TLSVersion = "1.1"
+	TLS12 TLSVersion = "1.2"
+	TLS13 TLSVersion = "1.3"
+)
+
+func (v TLSVersion) number() uint16 {
+	switch v {
+	case TLS10:
+		return tls.VersionTLS10
+	case TLS11:
+		return tls.VersionTLS11
+	case TLS13:
+		return tls.VersionTLS13
+	}
+	return tls.VersionTLS12
+}
+
+// onlyHTTP1 is what is agreed on with clients that ask by ALPN (RFC 7301).
+const onlyHTTP1 = "http/1.1"
+
+// tlsConfig is the one configuration of all ports, so that they share the keys of session tickets. The suites are the standard
+// library's own choice: all of them ECDHE, with CBC for old clients.
+func (p *Proxy) tlsConfig() *tls.Config {
+	c := &tls.Config{MinVersion: p.o.TLSMin.number(), GetCertificate: p.certificateFor}
+	// A client that offers nothing we know goes on without ALPN, as in HAProxy: what it speaks in tcp mode is not our business.
+	http := c.Clone()
+	http.NextProtos = []string{onlyHTTP1}
+	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		if h.Conn.(*wire).listener.Mode == route.HTTP && slices.Contains(h.SupportedProtos, onlyHTTP1) {
+			return http, nil
+		}
+		return nil, nil
+	}
+	return c
+}
+
+// certificateFor chooses by SNI. The certificates of a vhost's own services come before those for all.
+func (p *Proxy) certificateFor(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	w := h.Conn.(*wire)
+	host, set := strings.ToLower(strings.TrimSuffix(h.ServerName, ".")), w.certs
+	if w.listener.Entry == route.ByHost && host != "" {
+		if own := p.certs.view.Load().host(host); own != nil {
+			set = own
+		}
+	}
+	return set.pick(host, h), nil
+}
+
+// wire is the encrypted side of a client's connection.
+type wire struct {
+	net.Conn
+	listener route.ListenerSpec
+	certs    *certSet // not empty
+	heard    bool     // the client has said something; for the handshake's goroutine alone
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	w.heard = w.heard || n > 0
+	return n, err
+}
+
+// newSecureConn is newClientConn for one that speaks TLS: what is counted is what comes out of it.
+func (p *Proxy) newSecureConn(c net.Conn, o *port, l *route.Listener) *clientConn {
+	w := &wire{Conn: c, listener: l.Spec, certs: p.certs.view.Load().of(l.Spec)}
+	cc := p.newClientConn(tls.Server(w, p.tls), o, l.Stats)
+	cc.wire = w
+	return cc
+}
+
+// handshake hands a connection on when its handshake is done. It runs beside the acceptor, and whatever happens here concerns this
+// client alone. A port whose certificates could not be read accepts nobody.
+func (p *Proxy) handshake(hard context.Context, o *port, l *route.Listener, c *clientConn) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			p.zap.Error("a TLS handshake broke", zap.Any("fault", fault), zap.Stack("stack"))
+			c.Close()
+		}
+	}()
+	if c.wire.certs.empty() {
+		c.Close()
+		return
+	}
+	ctx, cancel := context.WithTimeout(o.shaking, p.o.Timeouts.Head)
+	defer cancel()
+	t := c.Conn.(*tls.Conn)
+	if err := t.HandshakeContext(ctx); err != nil {
+		if c.wire.heard { // else it is a port scan, or a load balancer that looks whether the port is open
+			l.Stats.Add(writer, route.ErrReq, 1)
+		}
+		p.zap.Debug("a TLS handshake came to nothing", zap.String("port", o.bind), zap.Stringer("client", c.RemoteAddr()), zap.Error(err))
+		c.Close()
+		return
+	}
+	c.serverName = t.ConnectionState().ServerName
+	p.pass(hard, o, l, c)
+}
+
+// selfSigned makes a certificate in the name of any host, as Marathon-LB's container did at start.
+func selfSigned(now time.Time) *certFile {
+	f := &certFile{path: "self-signed"}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil { // never: the source of randomness does not fail
+		f.err = fmt.Errorf("key of the self-signed certificate: %w", err)
+		return f
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "*"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		f.err = fmt.Errorf("self-signed certificate: %w", err)
+		return f
+	}
+	leaf, err := x509.ParseCertificate(der)
+	f.cert, f.err = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
+	return f
+}
