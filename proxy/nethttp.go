@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"marathon-lb/internal/route"
 )
 
 // httpEngine is HTTP on the standard library: it parses and frames, all decisions are elsewhere.
@@ -65,6 +67,10 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w), leave: func() {}}
 	if r.Method == "PRI" && r.ProtoMajor == 2 {
+		if x.front.Spec.Entry != route.ByService { // the next request may be for another host
+			f.refuse(MethodRefused)
+			return
+		}
 		f.passPreface()
 		return
 	}

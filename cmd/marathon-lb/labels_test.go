@@ -5,9 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +104,15 @@ func answering(s sight) string {
 	return fmt.Sprint(len(seen), " of 2")
 }
 
+// overTLS looks at the first service port with TLS: the status, and who the certificate is for.
+func overTLS(s sight) string {
+	body, cert := secureGet(loopback(s.port), s.vhost())
+	if !strings.Contains(body, "task=") {
+		return "refused"
+	}
+	return "200 " + cert
+}
+
 const vhost = "HAPROXY_0_VHOST"
 
 // bobsSecret lets in bob with the password "secret".
@@ -142,6 +154,9 @@ var trials = []trial{
 		without: "200 /login", with: "200 /my/content/login", withBad: "200 /login"},
 	{label: "HAPROXY_0_HTTP_BACKEND_REDIR", more: []string{vhost, "$NAME.test"}, good: "/my/content", bad: "my content", look: byHost("/", "Location"),
 		without: "200 /login", with: "301 /my/content", withBad: "200 /login"},
+	{label: "HAPROXY_0_SSL_CERT", good: "$PEM", bad: " ", look: overTLS, without: "refused", with: "200 cert.test", withBad: "refused"},
+	{label: "HAPROXY_0_BIND_OPTIONS", good: "ssl crt $PEM no-sslv3", bad: "ssl crt $PEM verify required ca-file /ca.pem", look: overTLS,
+		without: "refused", with: "200 cert.test", withBad: "refused"},
 	{label: "HAPROXY_DEPLOYMENT_GROUP", good: "team-$NAME", bad: "a b", look: func(s sight) string {
 		resp, err := once(s.rig.appID, "X-Marathon-App-Id", "/team-"+s.name)
 		return show(resp, err)
@@ -185,12 +200,17 @@ func twoPorts(name string, port int, labels map[string]string) marathontest.App 
 
 func TestEachLabelAsAClientSeesIt(t *testing.T) {
 	r := newRig(t, marathontest.Options{Handler: tell})
+	pem := filepath.Join(t.TempDir(), "cert.pem")
+	if err := os.WriteFile(pem, []byte(certificate(t, "cert.test")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	given := ports{}
 	covered, sights := map[string]bool{}, map[string]sight{}
 	for i, c := range trials {
 		for _, kind := range []string{"without", "with", "bad"} {
-			s := sight{rig: r, name: fmt.Sprintf("%s-%02d", kind, i), port: twoFreePorts(t), free: freePort(t)}
+			s := sight{rig: r, name: fmt.Sprintf("%s-%02d", kind, i), port: given.two(t), free: given.two(t)}
 			labels := map[string]string{}
-			fill := strings.NewReplacer("$NAME", s.name, "$FREE", fmt.Sprint(s.free))
+			fill := strings.NewReplacer("$NAME", s.name, "$FREE", fmt.Sprint(s.free), "$PEM", pem)
 			for j := 0; j+1 < len(c.more); j += 2 {
 				labels[c.more[j]] = fill.Replace(c.more[j+1])
 			}
@@ -229,7 +249,7 @@ func TestEachLabelAsAClientSeesIt(t *testing.T) {
 			}
 		}
 		s := sights[fmt.Sprintf("bad-%02d", i)]
-		bad := cmp.Or(c.value, strings.NewReplacer("$NAME", s.name).Replace(c.bad))
+		bad := cmp.Or(c.value, strings.NewReplacer("$NAME", s.name, "$PEM", pem).Replace(c.bad))
 		if c.bad != "" && !slices.ContainsFunc(problems(t, r.stats), func(p struct{ App, Label, Value, Reason, Remedy string }) bool {
 			return p.App == "/"+s.name && p.Label == c.label && p.Value == bad && p.Reason != "" && p.Remedy != ""
 		}) {
@@ -259,18 +279,31 @@ func within(d time.Duration, holds func() bool) bool {
 	return true
 }
 
-// twoFreePorts is the first of two ports in a row that nobody listens on.
-func twoFreePorts(t *testing.T) int {
+// ports gives each port once. They lie below those the kernel gives to whoever asks for any: what was free a moment ago must not be
+// another's before, or although, its app has it.
+type ports map[int]bool
+
+// two is the first of two ports in a row that nobody listens on.
+func (p ports) two(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		port := freePort(t)
-		if l, err := net.Listen("tcp", loopback(port+1)); err == nil {
-			l.Close()
-			return port
+	for range 1000 {
+		port := 10000 + 2*rand.IntN(10000)
+		if p[port] || !unused(port) || !unused(port+1) {
+			continue
 		}
+		p[port] = true
+		return port
 	}
 	t.Fatal("no two free ports in a row")
 	return 0
+}
+
+func unused(port int) bool {
+	l, err := net.Listen("tcp", loopback(port))
+	if err == nil {
+		l.Close()
+	}
+	return err == nil
 }
 
 // Two tasks of each colour: how many of them answer, by the labels of the one that comes.
@@ -340,19 +373,20 @@ func TestOneAppWithEveryKindOfBadLabelAmongFifty(t *testing.T) {
 		"HAPROXY_1_AUTH": "two:parts", "HAPROXY_0_BACKEND_HEAD": "backend {nothing}\n", "HAPROXY_DEPLOYMENT_GROUP": "",
 		"HAPROXY_0_VHSOT": "a.test", "HAPROXY_7_VHOST": "b.test", "HAPROXY_0_STICKY": "si", "HAPROXY_0_PATH": "api", // silence
 	}
-	port := twoFreePorts(t)
+	given := ports{}
+	port := given.two(t)
 	create(t, r.sim, twoPorts("bad", port, bad))
-	ports := make([]int, 49)
-	for i := range ports {
-		ports[i] = freePort(t)
-		create(t, r.sim, app(fmt.Sprintf("/good%02d", i), ports[i], 1, vhost, fmt.Sprintf("good%02d.test", i)))
+	good := make([]int, 49)
+	for i := range good {
+		good[i] = given.two(t)
+		create(t, r.sim, app(fmt.Sprintf("/good%02d", i), good[i], 1, vhost, fmt.Sprintf("good%02d.test", i)))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if err := r.sim.WaitSettled(ctx); err != nil {
 		t.Fatal(err)
 	}
-	for i, p := range ports {
+	for i, p := range good {
 		host := fmt.Sprintf("good%02d.test", i)
 		eventually(t, host+" is served by host and port", func() bool {
 			byHost, _ := get(r.http, "Host", host)
