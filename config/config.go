@@ -144,7 +144,8 @@ func Parse(args, environment []string) (Config, error) {
 // wrongValue is pflag's error in the words of the others. After plain, a wrong value is the only thing pflag can find.
 func wrongValue(err error) error {
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return fmt.Errorf("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), bad.Unwrap())
+		f := bad.GetFlag()
+		return fmt.Errorf("--%s%s: %w", f.Name, f.Value.(*value).row.quote(bad.GetValue()), bad.Unwrap())
 	}
 	return err
 }

@@ -97,7 +97,7 @@ func TestFlagWinsOverOurVariableOverTheContainers(t *testing.T) {
 func TestWhatIsNotObeyedIsSaid(t *testing.T) {
 	c := parse(t, "sse --group x --haproxy-map --command reload --ssl-certs /c --min-serv-port-ip-per-task 0 --syslog-socket /dev/null",
 		"PORTS=80,443", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch,http-server-close,dontlognull", "HAPROXY_SYSCTL_PARAMS=a=1",
-		"HAPROXY_SSL_CERT7=pem", "HAPROXY_BACKEND_HEAD=timeout server 600s", "DCOS_SERVICE_ACCOUNT_CREDENTIAL={}", "MARATHON_LB_DRIAN_TIMEOUT=3")
+		"HAPROXY_SSL_CERT7=pem", "HAPROXY_BACKEND_HEAD=timeout server 600s", "MARATHON_LB_DRIAN_TIMEOUT=3")
 	var got []string
 	for _, n := range c.Notices {
 		mark := " "
@@ -109,7 +109,7 @@ func TestWhatIsNotObeyedIsSaid(t *testing.T) {
 			t.Errorf("%s: no reason", n.Option)
 		}
 	}
-	want := []string{" --command", "!--haproxy-map", "!--ssl-certs", "!DCOS_SERVICE_ACCOUNT_CREDENTIAL", "!HAPROXY_BACKEND_HEAD",
+	want := []string{" --command", "!--haproxy-map", "!--ssl-certs", "!HAPROXY_BACKEND_HEAD",
 		"!HAPROXY_SSL_CERT7", " HAPROXY_SYSCTL_PARAMS", "!MARATHON_LB_DRIAN_TIMEOUT"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

@@ -19,7 +19,9 @@ type Options struct {
 	Credentials string
 	// CredentialsFile is a file whose first line is user:password; an empty first line means no authentication.
 	CredentialsFile string
-	// CACert is a PEM file with the certificates that Marathon's TLS certificate must descend from; empty for the system's.
+	// DCOS is the service account of DC/OS to log in with, the JSON of its secret (uid, private_key, login_endpoint); user:password goes first.
+	DCOS *ServiceAccount
+	// CACert is a PEM file with the certificates that the TLS certificates of Marathon and of the login to DC/OS must descend from; empty for the system's.
 	CACert string
 	// MaxBackoff caps the pause before the event stream is opened again.
 	MaxBackoff time.Duration

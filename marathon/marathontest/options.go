@@ -14,6 +14,8 @@ type Options struct {
 	AnyPort bool
 	// Credentials is the user:password every request must carry; empty for none.
 	Credentials string
+	// DCOS puts DC/OS before Marathon: every request must carry the token of a login; nil for none.
+	DCOS *DCOS
 
 	// Agents are the hosts that tasks run on in turn: IPv4 addresses of this machine or names that resolve to one.
 	Agents []string

@@ -16,6 +16,8 @@ func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/ping":
 		w.Header().Set("Content-Type", "text/plain")
 		io.WriteString(w, "pong")
+	case r.URL.Path == LoginPath && s.o.DCOS != nil:
+		s.login(w, r)
 	case !strings.HasPrefix(r.URL.Path, "/v2/"):
 		refuse(w, r, notFound("HTTP 404 Not Found"))
 	case resource == "apps" && rest == "":
