@@ -37,7 +37,7 @@ type App struct {
 	Container                  *Container        `json:"container,omitempty"`
 	PortDefinitions            []PortDefinition  `json:"portDefinitions,omitzero"` // host mode; empty and not nil: the app has no port
 	HealthChecks               []HealthCheck     `json:"healthChecks,omitempty"`
-	ReadinessChecks            json.RawMessage   `json:"readinessChecks,omitempty"` // kept, not carried out
+	ReadinessChecks            []ReadinessCheck  `json:"readinessChecks,omitempty"`
 }
 
 // Network is one network of an app: mode host, container/bridge or container.

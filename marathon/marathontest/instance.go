@@ -177,5 +177,5 @@ func (i *instance) ready() bool {
 		return false
 	}
 	v := i.task.health()
-	return v == healthy || v == unchecked
+	return (v == healthy || v == unchecked) && i.task.isReady()
 }

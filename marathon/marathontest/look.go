@@ -21,6 +21,8 @@ type appView struct {
 	Deployments     []ref        `json:"deployments"`
 	Tasks           *[]taskView  `json:"tasks,omitempty"`
 	LastTaskFailure *taskFailure `json:"lastTaskFailure,omitempty"`
+
+	Readiness []readinessResult `json:"readinessCheckResults,omitempty"` // during deployments, if asked for
 }
 
 type taskView struct {
@@ -63,7 +65,7 @@ type deploymentView struct {
 
 type currentAction struct {
 	action
-	ReadinessCheckResults []any `json:"readinessCheckResults"`
+	ReadinessCheckResults []readinessResult `json:"readinessCheckResults"`
 }
 
 // read is the present snapshot, or the one answers are stuck at.
@@ -93,9 +95,10 @@ func (s *Server) look() *snapshot {
 		for id := range d.after {
 			if v := views[id]; v != nil {
 				v.Deployments = append(v.Deployments, ref{d.id})
+				v.Readiness = s.readiness(id)
 			}
 		}
-		l.deployments = append(l.deployments, d.view())
+		l.deployments = append(l.deployments, s.viewOf(d))
 	}
 	return l
 }
@@ -141,13 +144,13 @@ func optionalStamp(t time.Time) string {
 	return stamp(t)
 }
 
-func (d *deployment) view() deploymentView {
+func (s *Server) viewOf(d *deployment) deploymentView {
 	v := deploymentView{
 		ID: d.id, Version: d.version, AffectedApps: sortedKeys(d.after), AffectedPods: []string{}, Steps: d.steps,
 		CurrentActions: []currentAction{}, CurrentStep: d.current + 1, TotalSteps: len(d.steps),
 	}
 	for _, a := range d.steps[d.current].Actions {
-		v.CurrentActions = append(v.CurrentActions, currentAction{a, []any{}})
+		v.CurrentActions = append(v.CurrentActions, currentAction{a, s.readiness(a.App)})
 	}
 	return v
 }

@@ -84,6 +84,7 @@ type Behaviour struct {
 	Linger        time.Duration // goes on serving as if nothing had happened so long after SIGTERM
 	Abrupt        bool          // then resets running connections, instead of finishing their requests
 	IgnoreSIGTERM bool          // serves until SIGKILL
+	Unready       bool          // starts with paths of readiness checks that answer 503, until SetReady
 }
 
 func (o *Options) fill() {

@@ -88,7 +88,7 @@ func (s *Server) list(r *http.Request) ([]*appView, *Error) {
 		return nil, err
 	}
 	id, cmd := strings.ToLower(q.Get("id")), strings.ToLower(q.Get("cmd"))
-	tasks, failure := embedded(r, "tasks"), embedded(r, "lastTaskFailure")
+	tasks, failure, readiness := embedded(r, "tasks"), embedded(r, "lastTaskFailure"), embedded(r, "readiness")
 	views := []*appView{}
 	for _, v := range s.read().apps {
 		if !strings.Contains(v.ID, id) || cmd != "" && !strings.Contains(strings.ToLower(v.Cmd), cmd) || !selects(v.Labels) {
@@ -100,6 +100,9 @@ func (s *Server) list(r *http.Request) ([]*appView, *Error) {
 		}
 		if !failure {
 			shown.LastTaskFailure = nil
+		}
+		if !readiness {
+			shown.Readiness = nil
 		}
 		views = append(views, &shown)
 	}
