@@ -42,7 +42,7 @@ func (s Status) Up() bool {
 func (s Status) Problems() []route.Problem {
 	var problems []route.Problem
 	for _, bad := range s.BadApps {
-		problems = append(problems, route.Problem{App: bad.ID, Label: fmt.Sprintf("apps[%d]", bad.Index), Value: bad.ID,
+		problems = append(problems, route.Problem{App: bad.ID, Label: fmt.Sprintf("%s[%d]", bad.List, bad.Index), Value: bad.ID,
 			Reason: bad.Err.Error() + "; the app stays as it was", Remedy: "correct the app's definition"})
 	}
 	return problems

@@ -38,6 +38,8 @@ type App struct {
 	PortDefinitions            []PortDefinition  `json:"portDefinitions,omitzero"` // host mode; empty and not nil: the app has no port
 	HealthChecks               []HealthCheck     `json:"healthChecks,omitempty"`
 	ReadinessChecks            []ReadinessCheck  `json:"readinessChecks,omitempty"`
+
+	pod *Pod // what it runs for, if it is no app at all
 }
 
 // Network is one network of an app: mode host, container/bridge or container.
@@ -152,6 +154,7 @@ func (a *App) clone() *App {
 	if err := json.Unmarshal(b, c); err != nil {
 		panic(err)
 	}
+	c.pod = a.pod
 	return c
 }
 

@@ -8,7 +8,7 @@
 // and LastRequest of the task concerned.
 //
 // It is the present dialect only (1.8 and later), one leader, and without the parts a load balancer never sees: resources, volumes,
-// pods, dependencies. Agents are IPv4; containers get addresses 127.1.x.y, which only Linux has.
+// dependencies. Agents are IPv4; containers get addresses 127.1.x.y, which only Linux has.
 //
 // # Switches
 //

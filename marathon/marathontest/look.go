@@ -1,6 +1,7 @@
 package marathontest
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -8,6 +9,7 @@ import (
 // snapshot is what can be read at one moment.
 type snapshot struct {
 	apps        []*appView // by id
+	pods        []*podView // likewise
 	deployments []deploymentView
 }
 
@@ -83,6 +85,10 @@ func (s *Server) look() *snapshot {
 	l := &snapshot{deployments: []deploymentView{}}
 	views := map[string]*appView{}
 	for _, id := range sortedKeys(s.apps) {
+		if s.apps[id].pod != nil {
+			l.pods = append(l.pods, s.viewPod(s.apps[id]))
+			continue
+		}
 		views[id] = &appView{App: s.apps[id], Deployments: []ref{}, Tasks: &[]taskView{}, LastTaskFailure: s.failures[id]}
 		l.apps = append(l.apps, views[id])
 	}
@@ -146,11 +152,18 @@ func optionalStamp(t time.Time) string {
 
 func (s *Server) viewOf(d *deployment) deploymentView {
 	v := deploymentView{
-		ID: d.id, Version: d.version, AffectedApps: sortedKeys(d.after), AffectedPods: []string{}, Steps: d.steps,
+		ID: d.id, Version: d.version, AffectedApps: []string{}, AffectedPods: []string{}, Steps: d.steps,
 		CurrentActions: []currentAction{}, CurrentStep: d.current + 1, TotalSteps: len(d.steps),
 	}
+	for _, id := range sortedKeys(d.after) {
+		if a := cmp.Or(d.after[id], d.before[id]); a != nil && a.pod != nil {
+			v.AffectedPods = append(v.AffectedPods, id)
+		} else {
+			v.AffectedApps = append(v.AffectedApps, id)
+		}
+	}
 	for _, a := range d.steps[d.current].Actions {
-		v.CurrentActions = append(v.CurrentActions, currentAction{a, s.readiness(a.App)})
+		v.CurrentActions = append(v.CurrentActions, currentAction{a, s.readiness(a.id())})
 	}
 	return v
 }

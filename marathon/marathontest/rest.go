@@ -30,12 +30,12 @@ func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
 		s.deploymentsResource(w, r, rest)
 	case resource == "groups":
 		s.groupsResource(w, r, absolute(rest))
+	case resource == "pods" || resource == "pods::status":
+		s.podsResource(w, r, strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v2/pods"), "/"))
 	case r.Method != http.MethodGet:
 		html(w, http.StatusMethodNotAllowed, "Method Not Allowed")
 	case resource == "queue":
 		reply(w, r, http.StatusOK, map[string]any{"queue": []any{}})
-	case resource == "pods::status":
-		reply(w, r, http.StatusOK, []any{})
 	case resource == "leader":
 		reply(w, r, http.StatusOK, map[string]any{"leader": s.Addr()})
 	case resource == "info":
