@@ -136,6 +136,9 @@ func Parse(args, environment []string) (Config, error) {
 	if len(c.Marathon.Groups) == 0 {
 		return Config{}, errors.New(`--group is missing: name a group to serve, such as --group external, or --group "*" for all`)
 	}
+	if _, err := c.Marathon.Marathons(); err != nil {
+		return Config{}, fmt.Errorf("--marathon: %w", err)
+	}
 	c.Marathon.Poll = c.Mode == Poll
 	c.Marathon.ReservedPorts = c.reservedPorts()
 	return c, nil

@@ -179,6 +179,16 @@ func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
 	}
 }
 
+func TestSeveralMarathonsAreNamedOrNone(t *testing.T) {
+	c := parse(t, "sse --group x --marathon east=http://a,http://b west=http://c")
+	if all, err := c.Marathon.Marathons(); err != nil || len(all) != 2 || all[0].Name != "east" || len(all[0].Endpoints) != 2 {
+		t.Errorf("%v %v", all, err)
+	}
+	if _, err := config.Parse([]string{"sse", "--group", "x", "-m", "east=http://a", "http://b"}, nil); err == nil || !strings.Contains(err.Error(), "--marathon") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestResyncIntervalMayBeZero(t *testing.T) {
 	if c := parse(t, "--group x --resync-interval 0"); c.Marathon.ResyncInterval != 0 {
 		t.Errorf("got %v", c.Marathon.ResyncInterval)

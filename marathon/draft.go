@@ -21,7 +21,7 @@ type draft struct {
 func newDraft(o *Options, a *App, f Facts) *draft {
 	d := &draft{app: a.ID}
 	ports := a.servicePorts()
-	if o.FrameworkName != "" && strings.TrimPrefix(a.ID, "/") == strings.TrimPrefix(o.FrameworkName, "/") {
+	if o.FrameworkName != "" && strings.TrimPrefix(bareID(a.ID), "/") == strings.TrimPrefix(o.FrameworkName, "/") {
 		for i, port := range ports {
 			d.refuse(i, port, route.Ignored, "it is this load balancer itself")
 		}
@@ -138,6 +138,8 @@ func (d *draft) leadByAppID() {
 		}
 	}
 	if lowest != nil {
-		lowest.spec.Rules = append(lowest.spec.Rules, route.Rule{AppID: strings.ToLower(d.app)})
+		for _, id := range slices.Compact([]string{bareID(d.app), d.app}) {
+			lowest.spec.Rules = append(lowest.spec.Rules, route.Rule{AppID: strings.ToLower(id)})
+		}
 	}
 }

@@ -9,8 +9,10 @@ import (
 
 // Options is what the Marathon side obeys. config binds command-line flags to these fields; each comment is the flag's help.
 type Options struct {
-	// Endpoints are Marathon's base URLs (http://master.mesos:8080), tried in order.
+	// Endpoints are Marathon's base URLs (http://master.mesos:8080), tried in order; or several Marathons, each as name=url,url.
 	Endpoints []string
+	// Name is what the Marathon is called if there are several.
+	Name string
 	// Poll reads all apps each PollInterval instead of following Marathon's event stream.
 	Poll bool
 	// PollInterval is the time between two reads in poll mode.

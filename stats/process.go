@@ -19,13 +19,22 @@ type processMetric struct {
 	value func(*reading) float64
 	label string // with it, each calls f for every value of the label
 	each  func(rd *reading, f func(value string, n float64))
+	of    func(m *Marathon, rd *reading, add addSample) // instead of value and each: calls add for each series of one Marathon
 }
+
+// addSample takes a value and the labels it has besides the Marathon's name.
+type addSample func(value float64, labels ...*dto.LabelPair)
 
 func (m *processMetric) write(b *batch, rd *reading) {
 	b.begin(m.name, m.help, m.typ)
-	if m.label == "" {
+	switch {
+	case m.of != nil:
+		for i := range rd.marathons {
+			m.of(&rd.marathons[i], rd, b.namely(rd.marathons[i].Name))
+		}
+	case m.label == "":
 		b.add(m.value(rd))
-	} else {
+	default:
 		m.each(rd, func(value string, n float64) { b.add(n, label(m.label, value)) })
 	}
 	b.end()
@@ -33,9 +42,19 @@ func (m *processMetric) write(b *batch, rd *reading) {
 
 func always(v float64) func(*reading) float64 { return func(*reading) float64 { return v } }
 
-// ofMarathon is for metrics that Source.Marathon tells.
-func ofMarathon(f func(*Marathon) uint64) func(*reading) float64 {
-	return func(rd *reading) float64 { return float64(f(&rd.marathon)) }
+// ofMarathon is for metrics that each Marathon has one of.
+func ofMarathon(f func(*Marathon) uint64) func(*Marathon, *reading, addSample) {
+	return func(m *Marathon, _ *reading, add addSample) { add(float64(f(m))) }
+}
+
+// namely adds the name of a Marathon to its series, if it has one.
+func (b *batch) namely(name string) addSample {
+	if name == "" {
+		return b.add
+	}
+	return func(value float64, labels ...*dto.LabelPair) {
+		b.add(value, append(labels, label("marathon", name))...)
+	}
 }
 
 // ofFrontends adds up a number over all frontends.
@@ -104,23 +123,23 @@ var processMetrics = [...]processMetric{
 		value: func(rd *reading) float64 { return float64(rd.started.Unix()) }},
 
 	{name: "marathon_up", typ: gauged, help: "1 while Marathon can be followed.",
-		value: ofMarathon(func(m *Marathon) uint64 { return one(m.Up) })},
-	{name: "table_age_seconds", typ: gauged, help: "Since Marathon was last read in full; NaN before the first time.", value: tableAge},
+		of: ofMarathon(func(m *Marathon) uint64 { return one(m.Up) })},
+	{name: "table_age_seconds", typ: gauged, help: "Since Marathon was last read in full; NaN before the first time.", of: tableAge},
 	{name: "table_builds_total", typ: counted, help: "Routing tables built because Marathon changed.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.Builds })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.Builds })},
 	{name: "marathon_reconnects_total", typ: counted, help: "Event streams opened after the first.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.Reconnects })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.Reconnects })},
 	{name: "marathon_read_errors_total", typ: counted, help: "Reads of Marathon that came to nothing, by reason.",
-		label: "reason", each: readErrors},
-	{name: "sse_last_event_age_seconds", typ: gauged, help: "Since the last event of the stream; NaN before the first.", value: eventAge},
+		label: "reason", of: readErrors},
+	{name: "sse_last_event_age_seconds", typ: gauged, help: "Since the last event of the stream; NaN before the first.", of: eventAge},
 	{name: "sse_events_total", typ: counted, help: "Events read from Marathon's stream.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.Events })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.Events })},
 	{name: "sse_bad_events_total", typ: counted, help: "Frames of the stream that were no event.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.BadEvents })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.BadEvents })},
 	{name: "eviction_guard_active", typ: gauged, help: "1 while a sudden collapse of the apps is held back until it is confirmed.",
-		value: ofMarathon(func(m *Marathon) uint64 { return one(m.GuardActive) })},
+		of: ofMarathon(func(m *Marathon) uint64 { return one(m.GuardActive) })},
 	{name: "eviction_guard_total", typ: counted, help: "Collapses held back.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.GuardTotal })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.GuardTotal })},
 	{name: "problems", typ: gauged, help: "Things wrong in the input, such as bad labels; /v1/problems lists them.",
 		value: func(rd *reading) float64 { return float64(len(rd.problems)) }},
 }
@@ -128,23 +147,25 @@ var processMetrics = [...]processMetric{
 func nofile(rd *reading) float64   { return float64(rd.nofile) }
 func maxConns(rd *reading) float64 { return float64(rd.maxconn) }
 
-func tableAge(rd *reading) float64 {
-	if age, ok := rd.marathon.age(rd.now); ok {
-		return age.Seconds()
+func tableAge(m *Marathon, rd *reading, add addSample) {
+	secs := math.NaN()
+	if age, ok := m.age(rd.now); ok {
+		secs = age.Seconds()
 	}
-	return math.NaN()
+	add(secs)
 }
 
-func eventAge(rd *reading) float64 {
-	if rd.marathon.LastEvent.IsZero() {
-		return math.NaN()
+func eventAge(m *Marathon, rd *reading, add addSample) {
+	secs := math.NaN()
+	if !m.LastEvent.IsZero() {
+		secs = max(rd.now.Sub(m.LastEvent).Seconds(), 0)
 	}
-	return max(rd.now.Sub(rd.marathon.LastEvent).Seconds(), 0)
+	add(secs)
 }
 
-func readErrors(rd *reading, f func(string, float64)) {
-	for _, reason := range slices.Sorted(maps.Keys(rd.marathon.ReadErrors)) {
-		f(reason, float64(rd.marathon.ReadErrors[reason]))
+func readErrors(m *Marathon, _ *reading, add addSample) {
+	for _, reason := range slices.Sorted(maps.Keys(m.ReadErrors)) {
+		add(float64(m.ReadErrors[reason]), label("reason", reason))
 	}
 }
 
