@@ -148,6 +148,9 @@ func Parse(args, environment []string) (Config, error) {
 		return Config{}, fmt.Errorf("--min-serv-port-ip-per-task %d and --max-serv-port-ip-per-task %d are no range: the first must not be larger, "+
 			"and both are 0 for none", low, high)
 	}
+	if _, err := c.Marathon.Marathons(); err != nil {
+		return Config{}, fmt.Errorf("--marathon: %w", err)
+	}
 	c.Marathon.Poll = c.Mode == Poll
 	c.Marathon.ReservedPorts = c.reservedPorts()
 	return c, nil
@@ -156,7 +159,8 @@ func Parse(args, environment []string) (Config, error) {
 // wrongValue is pflag's error in the words of the others. After plain, a wrong value is the only thing pflag can find.
 func wrongValue(err error) error {
 	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return fmt.Errorf("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), bad.Unwrap())
+		f := bad.GetFlag()
+		return fmt.Errorf("--%s%s: %w", f.Name, f.Value.(*value).row.quote(bad.GetValue()), bad.Unwrap())
 	}
 	return err
 }

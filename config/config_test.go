@@ -103,7 +103,7 @@ func TestFlagWinsOverOurVariableOverTheContainers(t *testing.T) {
 func TestWhatIsNotObeyedIsSaid(t *testing.T) {
 	c := parse(t, "sse --group x --command reload --syslog-socket /dev/null",
 		"PORTS=80,443", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch,http-server-close,dontlognull", "HAPROXY_SYSCTL_PARAMS=a=1",
-		"HAPROXY_SSL_CERT7=pem", "HAPROXY_SSL_CERT101=pem", "HAPROXY_BACKEND_HEAD=timeout server 600s", "DCOS_SERVICE_ACCOUNT_CREDENTIAL={}", "MARATHON_LB_DRIAN_TIMEOUT=3")
+		"HAPROXY_SSL_CERT7=pem", "HAPROXY_SSL_CERT101=pem", "HAPROXY_BACKEND_HEAD=timeout server 600s", "MARATHON_LB_DRIAN_TIMEOUT=3")
 	var got []string
 	for _, n := range c.Notices {
 		mark := " "
@@ -115,7 +115,7 @@ func TestWhatIsNotObeyedIsSaid(t *testing.T) {
 			t.Errorf("%s: no reason", n.Option)
 		}
 	}
-	want := []string{" --command", "!DCOS_SERVICE_ACCOUNT_CREDENTIAL", "!HAPROXY_BACKEND_HEAD",
+	want := []string{" --command", "!HAPROXY_BACKEND_HEAD",
 		"!HAPROXY_SSL_CERT101", " HAPROXY_SYSCTL_PARAMS", "!MARATHON_LB_DRIAN_TIMEOUT"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -194,6 +194,16 @@ func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
 		if err == nil || err.Error() != c.want {
 			t.Errorf("%s: got  %v\nwant %s", c.args, err, c.want)
 		}
+	}
+}
+
+func TestSeveralMarathonsAreNamedOrNone(t *testing.T) {
+	c := parse(t, "sse --group x --marathon east=http://a,http://b west=http://c")
+	if all, err := c.Marathon.Marathons(); err != nil || len(all) != 2 || all[0].Name != "east" || len(all[0].Endpoints) != 2 {
+		t.Errorf("%v %v", all, err)
+	}
+	if _, err := config.Parse([]string{"sse", "--group", "x", "-m", "east=http://a", "http://b"}, nil); err == nil || !strings.Contains(err.Error(), "--marathon") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -82,12 +82,20 @@ func (c *Config) obey(env environ, flags *pflag.FlagSet) error {
 				text = r.reads(text)
 			}
 			if err := newValue(c, r).Set(text); err != nil {
-				return fmt.Errorf("environment variable %s %q: %w", name, text, err)
+				return fmt.Errorf("environment variable %s%s: %w", name, r.quote(text), err)
 			}
 			break
 		}
 	}
 	return nil
+}
+
+// quote is a blank and the text, unless that is a secret.
+func (r row) quote(text string) string {
+	if r.secret {
+		return ""
+	}
+	return fmt.Sprintf(" %q", text)
 }
 
 // notice takes note of an option that is not obeyed; one that is refused, or that would keep clients out, is an error.

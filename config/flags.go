@@ -9,6 +9,7 @@ type row struct {
 	field       string   // the field of Config that the option sets; its comment is the help
 	constant    string   // what a switch stores, if not "true"
 	several     bool     // takes several values after one flag, and a repeated flag replaces the earlier ones
+	secret      bool     // its text is never shown
 	zero        bool     // a length of time that may be 0, or a list that may be empty
 	env         []string // names in the container's environment, as environ.get takes them; a last "*" stands for any rest
 	note        string   // a word more than the field's comment; for a row without field, why it is not obeyed
@@ -65,8 +66,7 @@ var python = []row{
 	{long: "log-level", arg: "LEVEL", field: "Log.Level"},
 	{long: "marathon-auth-credential-file", arg: "PATH", field: "Marathon.CredentialsFile"},
 	{long: "auth-credentials", arg: "USER:PASSWORD", field: "Marathon.Credentials", env: []string{"MARATHON_USER:MARATHON_PASSWORD"}},
-	{long: "dcos-auth-credentials", arg: "JSON", effect: lost, env: []string{"DCOS_SERVICE_ACCOUNT_CREDENTIAL"},
-		note: "not carried out yet: there is no login to DC/OS, and a Marathon that wants one answers 401"},
+	{long: "dcos-auth-credentials", arg: "JSON", field: "Marathon.DCOS", secret: true, env: []string{"DCOS_SERVICE_ACCOUNT_CREDENTIAL"}},
 	{long: "marathon-ca-cert", arg: "PATH", field: "Marathon.CACert"},
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"marathon-lb/internal/route"
+	"marathon-lb/marathon"
 	"marathon-lb/proxy"
 )
 
@@ -88,6 +89,8 @@ func (v *value) Set(text string) (err error) {
 		*p, err = oneOf(text, proxy.LogErrors, proxy.LogAll, proxy.LogOff)
 	case *zapcore.Level:
 		*p, err = level(text)
+	case **marathon.ServiceAccount:
+		*p, err = marathon.ParseServiceAccount(text)
 	default:
 		panic("config: no way to read a " + reflect.TypeOf(v.field).String())
 	}
@@ -118,6 +121,8 @@ func (v *value) String() string {
 		return "" // a secret
 	case *zapcore.Level:
 		return levelText(*p)
+	case **marathon.ServiceAccount:
+		return (*p).String()
 	}
 	return fmt.Sprint(reflect.ValueOf(v.field).Elem())
 }

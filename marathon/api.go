@@ -9,6 +9,7 @@ import (
 // which members are present, and null means the same as absent. A slice is nil if its member was absent (or null) and empty
 // but not nil if it was []; where that difference matters, the field says so.
 type App struct {
+	Pod       bool   `json:"-"` // it is a pod, made to look like an app
 	ID        string `json:"id"`
 	Version   string `json:"version"` // time of the definition, RFC 3339; moves with a mere scaling too
 	Instances int    `json:"instances"`

@@ -18,6 +18,12 @@ type Credentials interface {
 	Authorization(context.Context) (string, error)
 }
 
+// Renewable are Credentials that may have another value once Marathon has refused one.
+type Renewable interface {
+	Credentials
+	Rejected(value string)
+}
+
 // Basic is user:password for HTTP basic authentication (RFC 7617). The first colon ends the user's name.
 type Basic string
 
@@ -27,8 +33,8 @@ func (b Basic) Authorization(context.Context) (string, error) {
 }
 
 // credentials chooses as Marathon-LB does: the file if one is named, even if its first line is empty (no authentication
-// then), else the option.
-func (o Options) credentials() (Credentials, error) {
+// then), else the option, else the service account. logins makes the client that logs in.
+func (o Options) credentials(logins func() *http.Client) (Credentials, error) {
 	text := o.Credentials
 	if o.CredentialsFile != "" {
 		line, err := firstLine(o.CredentialsFile)
@@ -38,6 +44,8 @@ func (o Options) credentials() (Credentials, error) {
 		text = line
 	}
 	switch {
+	case text == "" && o.CredentialsFile == "" && o.DCOS != nil:
+		return newLogin(o.DCOS, logins()), nil
 	case text == "":
 		return nil, nil
 	case !strings.Contains(text, ":"):
@@ -114,21 +122,40 @@ type authorize struct {
 
 // RoundTrip sets Authorization on a copy of the request.
 func (a *authorize) RoundTrip(r *http.Request) (*http.Response, error) {
-	if a.credentials != nil && a.trust.has(r.URL) {
-		value, err := a.credentials.Authorization(r.Context())
-		if err != nil {
-			return nil, fmt.Errorf("credentials: %w", err)
-		}
-		r = r.Clone(r.Context())
-		r.Header.Set("Authorization", value)
-	}
-	resp, err := a.next.RoundTrip(r)
+	resp, err := a.send(r)
 	if err == nil {
 		if leader, perr := url.Parse(resp.Header.Get(leaderHeader)); perr == nil {
 			a.trust.learn(r.URL, leader)
 		}
 	}
 	return resp, err
+}
+
+// send sends the request; where credentials are refused that can be renewed, once more with the new ones. Requests have no body.
+func (a *authorize) send(r *http.Request) (*http.Response, error) {
+	if a.credentials == nil || !a.trust.has(r.URL) {
+		return a.next.RoundTrip(r)
+	}
+	refused := ""
+	for {
+		value, err := a.credentials.Authorization(r.Context())
+		if err != nil {
+			return nil, fmt.Errorf("credentials: %w", err)
+		}
+		again := r.Clone(r.Context())
+		again.Header.Set("Authorization", value)
+		resp, err := a.next.RoundTrip(again)
+		renewable, ok := a.credentials.(Renewable)
+		if err != nil || resp.StatusCode != http.StatusUnauthorized || !ok {
+			return resp, err
+		}
+		renewable.Rejected(value)
+		if refused != "" {
+			return resp, nil
+		}
+		refused = value
+		resp.Body.Close()
+	}
 }
 
 // ErrRedirect says that Marathon's redirect was not followed.

@@ -129,9 +129,6 @@ func (s *service) rules() []route.Rule {
 
 // backendName is the name of a service's backend and frontend (marathon-lb.md 3.10).
 func backendName(app string, port int) string {
-	name := app
-	if name != "" {
-		name = name[1:]
-	}
+	name := strings.TrimPrefix(bareID(app), "/")
 	return strings.ReplaceAll(name, "/", "_") + "_" + strconv.Itoa(port)
 }

@@ -50,9 +50,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if len(o.Endpoints) == 0 {
 		return nil, errors.New("no Marathon endpoint given")
 	}
-	defaultTo(&o.ConnectTimeout, 3050*time.Millisecond)
-	defaultTo(&o.Timeout, 46*time.Second)
-	defaultTo(&o.MaxBody, 512<<20)
+	o.fill()
 	c := &Client{o: o, failures: map[Reason]uint64{}}
 	for _, text := range o.Endpoints {
 		u, err := url.Parse(strings.TrimRight(text, "/"))
@@ -65,18 +63,14 @@ func NewClient(o ClientOptions) (*Client, error) {
 		c.endpoints = append(c.endpoints, u)
 	}
 	c.trust = newTrust(c.endpoints)
-	c.transport = c.newTransport()
+	c.transport = c.o.newTransport()
 	c.http = c.newHTTP(c.transport)
 	return c, nil
 }
 
 // Client makes the client the options describe: it reads the files they name, but connects to nothing yet.
 func (o Options) Client() (*Client, error) {
-	credentials, err := o.credentials()
-	if err != nil {
-		return nil, err
-	}
-	co := ClientOptions{Endpoints: o.Endpoints, Credentials: credentials}
+	co := ClientOptions{Endpoints: o.Endpoints}
 	if o.CACert != "" {
 		pem, err := os.ReadFile(o.CACert)
 		if err != nil {
@@ -88,7 +82,29 @@ func (o Options) Client() (*Client, error) {
 		}
 		co.TLS = &tls.Config{RootCAs: roots}
 	}
+	var err error
+	co.Credentials, err = o.credentials(func() *http.Client { return co.loginClient() })
+	if err != nil {
+		return nil, err
+	}
 	return NewClient(co)
+}
+
+// loginClient is what logs in to DC/OS: as Marathon is reached, but it keeps no connection, and follows nobody with its proof.
+func (o ClientOptions) loginClient() *http.Client {
+	o.fill()
+	t := o.newTransport()
+	t.DisableKeepAlives = true
+	return &http.Client{
+		Transport: t, Timeout: o.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (o *ClientOptions) fill() {
+	defaultTo(&o.ConnectTimeout, 3050*time.Millisecond)
+	defaultTo(&o.Timeout, 46*time.Second)
+	defaultTo(&o.MaxBody, 512<<20)
 }
 
 func defaultTo[T comparable](p *T, value T) {
@@ -98,11 +114,11 @@ func defaultTo[T comparable](p *T, value T) {
 	}
 }
 
-func (c *Client) newTransport() *http.Transport {
+func (o ClientOptions) newTransport() *http.Transport {
 	return &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: c.o.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout: c.o.ConnectTimeout,
-		TLSClientConfig:     c.o.TLS,
+		DialContext:         (&net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout: o.ConnectTimeout,
+		TLSClientConfig:     o.TLS,
 		MaxIdleConnsPerHost: 8,
 		IdleConnTimeout:     30 * time.Second,
 	}
@@ -130,11 +146,22 @@ type List struct {
 	Source
 	Apps []App
 	Bad  []AppError // apps of the list that could not be read
+	Pods error      // why pods are not among the apps, nil if they are
 }
 
-// Apps reads all apps with their tasks. An answer that is no list is an error, never an empty list.
+// Apps reads all apps with their tasks, and pods as apps. An answer that is no list is an error, never an empty list; one about pods
+// does not harm the apps.
 func (c *Client) Apps(ctx context.Context) (List, error) {
-	return c.list(ctx, url.Values{"embed": {"apps.tasks", "apps.deployments", "apps.readiness"}})
+	list, err := c.list(ctx, url.Values{"embed": {"apps.tasks", "apps.deployments", "apps.readiness"}})
+	if err != nil {
+		return list, err
+	}
+	pods, bad, err := c.pods(ctx)
+	if ctx.Err() != nil {
+		return List{}, ctx.Err()
+	}
+	list.Apps, list.Bad, list.Pods = append(list.Apps, pods...), append(list.Bad, bad...), err
+	return list, nil
 }
 
 func (c *Client) list(ctx context.Context, query url.Values) (List, error) {

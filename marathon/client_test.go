@@ -20,7 +20,13 @@ import (
 // serve is a Marathon that answers as told.
 func serve(t *testing.T, answer http.HandlerFunc) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(answer)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/v2/pods") { // it is older than pods
+			http.NotFound(w, r)
+			return
+		}
+		answer(w, r)
+	}))
 	t.Cleanup(s.Close)
 	return s
 }

@@ -105,13 +105,14 @@ func (u *Unreachable) UnmarshalJSON(data []byte) error {
 
 // AppError says that one app of a list could not be read. Its neighbours are not concerned.
 type AppError struct {
+	List  string // apps or pods
 	Index int
 	ID    string // empty if not even that could be read
 	Err   error
 }
 
 func (e AppError) Error() string {
-	return fmt.Sprintf("app %d %s of the list: %v", e.Index, e.ID, e.Err)
+	return fmt.Sprintf("%s[%d] %s: %v", e.List, e.Index, e.ID, e.Err)
 }
 
 // Unwrap is the reason.
@@ -142,7 +143,7 @@ func ReadApps(r io.Reader, each func(App)) ([]AppError, error) {
 			}
 			continue
 		}
-		if bad, err = readList(d, each); err != nil {
+		if bad, err = readList(d, readOne, each); err != nil {
 			return nil, err
 		}
 		found = true
@@ -156,7 +157,13 @@ func ReadApps(r io.Reader, each func(App)) ([]AppError, error) {
 	return bad, nil
 }
 
-func readList(d *json.Decoder, each func(App)) ([]AppError, error) {
+func readOne(data []byte) (App, error) {
+	var app App
+	err := json.Unmarshal(data, &app)
+	return app, err
+}
+
+func readList(d *json.Decoder, one func([]byte) (App, error), each func(App)) ([]AppError, error) {
 	if err := expect(d, '['); err != nil {
 		return nil, err
 	}
@@ -166,9 +173,9 @@ func readList(d *json.Decoder, each func(App)) ([]AppError, error) {
 		if err := d.Decode(&raw); err != nil {
 			return nil, err
 		}
-		var app App
-		if err := json.Unmarshal(raw, &app); err != nil {
-			bad = append(bad, AppError{Index: i, ID: app.ID, Err: err})
+		app, err := one(raw)
+		if err != nil {
+			bad = append(bad, AppError{List: "apps", Index: i, ID: app.ID, Err: err})
 			continue
 		}
 		each(app)

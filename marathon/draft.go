@@ -27,7 +27,7 @@ func newDraft(o *Options, unit string, a *App, f Facts, given []int) *draft {
 	if given != nil {
 		ports = given
 	}
-	if o.FrameworkName != "" && strings.TrimPrefix(a.ID, "/") == strings.TrimPrefix(o.FrameworkName, "/") {
+	if o.FrameworkName != "" && strings.TrimPrefix(bareID(a.ID), "/") == strings.TrimPrefix(o.FrameworkName, "/") {
 		for i, port := range ports {
 			d.refuse(i, port, route.Ignored, "it is this load balancer itself")
 		}
@@ -145,6 +145,8 @@ func (d *draft) leadByAppID() {
 		}
 	}
 	if lowest != nil {
-		lowest.spec.Rules = append(lowest.spec.Rules, route.Rule{AppID: strings.ToLower(d.app)})
+		for _, id := range slices.Compact([]string{bareID(d.app), d.app}) {
+			lowest.spec.Rules = append(lowest.spec.Rules, route.Rule{AppID: strings.ToLower(id)})
+		}
 	}
 }

@@ -57,7 +57,7 @@ func NewStream(c *Client, o StreamOptions) *Stream {
 	defaultTo(&o.MinBackoff, 200*time.Millisecond)
 	defaultTo(&o.MaxBackoff, 3*time.Second)
 	defaultTo(&o.Settled, 30*time.Second)
-	t := c.newTransport()
+	t := c.o.newTransport()
 	t.ResponseHeaderTimeout = 10 * time.Second
 	t.DisableCompression = true // some Marathons would hold events back in the compressor
 	t.DisableKeepAlives = true

@@ -32,3 +32,9 @@ var (
 	ServerName = serverName
 	Cookie     = digest
 )
+
+// SetClock moves the client's clock that tokens are judged by. It must be called before the first request.
+func (c *Client) SetClock(now func() time.Time) { c.o.Credentials.(*login).now = now }
+
+// ExpiryOf is when a token ends by its own word.
+var ExpiryOf = expiryOf

@@ -19,7 +19,7 @@ type Reason string
 const (
 	ReasonConnect   Reason = "connect"   // no connection, or it broke before the answer began
 	ReasonTimeout   Reason = "timeout"   // connection or answer took too long
-	ReasonAuth      Reason = "auth"      // 401 or 403
+	ReasonAuth      Reason = "auth"      // 401 or 403, or the login failed
 	ReasonStatus    Reason = "status"    // any other status than the one asked for
 	ReasonRedirect  Reason = "redirect"  // redirect refused
 	ReasonNotJSON   Reason = "not_json"  // an HTML page, mostly
@@ -62,7 +62,7 @@ func reasonOf(err error, otherwise Reason) Reason {
 	var syntax *json.SyntaxError
 	var operation *net.OpError
 	switch {
-	case errors.As(err, &status) && (status == http.StatusUnauthorized || status == http.StatusForbidden):
+	case errors.Is(err, ErrLogin), errors.As(err, &status) && (status == http.StatusUnauthorized || status == http.StatusForbidden):
 		return ReasonAuth
 	case errors.As(err, &status):
 		return ReasonStatus

@@ -29,7 +29,7 @@ func (a *App) group() string {
 	if badGroup(name) != "" {
 		return ""
 	}
-	return "/" + strings.TrimPrefix(name, "/")
+	return strings.TrimSuffix(a.ID, bareID(a.ID)) + "/" + strings.TrimPrefix(name, "/")
 }
 
 // badGroup says why a name can be none of a group's.

@@ -9,8 +9,10 @@ import (
 
 // Options is what the Marathon side obeys. config binds command-line flags to these fields; each comment is the flag's help.
 type Options struct {
-	// Endpoints are Marathon's base URLs (http://master.mesos:8080), tried in order.
+	// Endpoints are Marathon's base URLs (http://master.mesos:8080), tried in order; or several Marathons, each as name=url,url.
 	Endpoints []string
+	// Name is what the Marathon is called if there are several.
+	Name string
 	// Poll reads all apps each PollInterval instead of following Marathon's event stream.
 	Poll bool
 	// PollInterval is the time between two reads in poll mode.
@@ -19,7 +21,9 @@ type Options struct {
 	Credentials string
 	// CredentialsFile is a file whose first line is user:password; an empty first line means no authentication.
 	CredentialsFile string
-	// CACert is a PEM file with the certificates that Marathon's TLS certificate must descend from; empty for the system's.
+	// DCOS is the service account of DC/OS to log in with, the JSON of its secret (uid, private_key, login_endpoint); user:password goes first.
+	DCOS *ServiceAccount
+	// CACert is a PEM file with the certificates that the TLS certificates of Marathon and of the login to DC/OS must descend from; empty for the system's.
 	CACert string
 	// MaxBackoff caps the pause before the event stream is opened again.
 	MaxBackoff time.Duration

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 )
 
 // EventType is the eventType of an event on Marathon's bus.
@@ -32,6 +33,9 @@ const (
 	SchedulerReregistered EventType = "scheduler_reregistered_event"      // likewise; reconciliation follows
 	SchedulerDisconnected EventType = "scheduler_disconnected_event"      // tasks may change unseen
 	StreamAttached        EventType = "event_stream_attached"             // somebody, perhaps we, began to listen
+	PodCreated            EventType = "pod_created_event"                 // URI
+	PodUpdated            EventType = "pod_updated_event"                 // URI
+	PodDeleted            EventType = "pod_deleted_event"                 // URI
 )
 
 // EventTypes are what the stream is asked for.
@@ -40,7 +44,7 @@ func EventTypes() []EventType {
 		StatusUpdate, HealthStatusChanged, InstanceHealthChanged, InstanceChanged, UnhealthyInstanceKill, UnhealthyTaskKill,
 		InstanceTerminated, TaskTerminated, AppTerminated, APIPost, GroupChangeSuccess, DeploymentInfo, DeploymentStepSuccess,
 		DeploymentStepFailure, DeploymentSuccess, DeploymentFailed, SchedulerRegistered, SchedulerReregistered,
-		SchedulerDisconnected, StreamAttached,
+		SchedulerDisconnected, StreamAttached, PodCreated, PodUpdated, PodDeleted,
 	}
 }
 
@@ -66,6 +70,7 @@ type Event struct {
 
 	ID          string     `json:"id"` // of the deployment
 	GroupID     string     `json:"groupId"`
+	URI         string     `json:"uri"` // of the request behind the event
 	Plan        Plan       `json:"plan"`
 	CurrentStep Step       `json:"currentStep"`
 	Definition  Definition `json:"appDefinition"`
@@ -129,7 +134,7 @@ func ReadEvents(data []byte) ([]Event, error) {
 	}
 }
 
-// Stops are the ids of the apps whose end the event announces.
+// Stops are the ids of the apps and pods whose end the event announces.
 func (e Event) Stops() []string {
 	if e.Type == AppTerminated {
 		return []string{e.AppID}
@@ -137,15 +142,18 @@ func (e Event) Stops() []string {
 	var apps []string
 	for _, step := range append(e.Plan.Steps, e.CurrentStep) {
 		for _, a := range step.Actions {
-			if a.App != "" && (a.Kind == "StopApplication" || a.Type == "StopApplication") {
+			switch kind := a.Kind + a.Type; {
+			case kind == "StopApplication" && a.App != "":
 				apps = append(apps, a.App)
+			case kind == "StopPod" && a.Pod != "":
+				apps = append(apps, a.Pod)
 			}
 		}
 	}
 	return apps
 }
 
-// Apps are the ids of the apps the event names: none if it names none, several for a deployment.
+// Apps are the ids of the apps and pods the event names: none if it names none, several for a deployment.
 func (e Event) Apps() []string {
 	var apps []string
 	add := func(id string) {
@@ -161,13 +169,29 @@ func (e Event) Apps() []string {
 	add(e.AppID)
 	add(e.RunSpecID)
 	add(e.Definition.ID)
+	add(e.pod())
 	for _, step := range e.Plan.Steps {
 		for _, action := range step.Actions {
 			add(action.App)
+			add(action.Pod)
 		}
 	}
 	for _, action := range e.CurrentStep.Actions {
 		add(action.App)
+		add(action.Pod)
 	}
 	return apps
+}
+
+// pod is the id of the pod an event of pods is about, which only its URI tells: /v2/pods/shop/pod. That of a POST tells nothing.
+func (e Event) pod() string {
+	if e.Type != PodCreated && e.Type != PodUpdated && e.Type != PodDeleted {
+		return ""
+	}
+	_, id, _ := strings.Cut(e.URI, "/v2/pods/")
+	id, _, _ = strings.Cut(strings.Trim(id, "/"), "::")
+	if id == "" {
+		return ""
+	}
+	return "/" + id
 }

@@ -137,11 +137,21 @@ func (p *picture) judge(h *held, now time.Time) (again time.Time) {
 	h.facts.Health = make(map[string]Health, len(h.app.Tasks))
 	for i := range h.app.Tasks {
 		t := &h.app.Tasks[i]
-		health, look := p.verdicts.judge(&h.app, t, now)
+		health, look := p.verdicts.judge(&h.app, t, p.letIn(h.app.ID, t.ID), now)
 		h.facts.Health[t.ID] = health
 		again = earlier(again, look)
 	}
 	return again
+}
+
+// letIn says that a task ran and was past its readiness already. Marathon asks for that once; a new leader may begin anew.
+func (p *picture) letIn(app, task string) bool {
+	old := p.apps[app]
+	if old == nil {
+		return false
+	}
+	health, known := old.facts.Health[task]
+	return known && health != Unready && slices.ContainsFunc(old.app.Tasks, func(t Task) bool { return t.ID == task && !t.StartedAt.IsZero() })
 }
 
 // earlier is the earlier of two times, zero meaning never.

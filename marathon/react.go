@@ -65,6 +65,8 @@ func (w *Watcher) event(e Event, now time.Time) {
 		w.groupChanged(e, number, now)
 	case SchedulerRegistered, SchedulerReregistered:
 		w.wantFull(now)
+	case PodCreated, PodUpdated, PodDeleted:
+		w.want(e, number, now)
 	case SchedulerDisconnected, StreamAttached:
 	default:
 		w.mu.Lock()

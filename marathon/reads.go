@@ -18,8 +18,19 @@ func (w *Watcher) land(ctx context.Context, apply func(now time.Time)) {
 	}
 }
 
-func (w *Watcher) readApp(ctx context.Context, id string, number uint64) {
-	app, _, err := w.client.App(ctx, id)
+// reader is how an app is read: by its kind, if that is known.
+func (w *Watcher) reader(id string) func(context.Context, string) (App, Source, error) {
+	switch h := w.picture.apps[id]; {
+	case h == nil:
+		return w.client.AppOrPod
+	case h.app.Pod:
+		return w.client.Pod
+	}
+	return w.client.App
+}
+
+func (w *Watcher) readApp(ctx context.Context, id string, number uint64, read func(context.Context, string) (App, Source, error)) {
+	app, _, err := read(ctx, id)
 	w.land(ctx, func(now time.Time) { w.haveApp(id, number, app, err, now) })
 }
 
@@ -150,9 +161,10 @@ func (w *Watcher) drafts(number uint64, list List, now time.Time) (map[string]*h
 	return drafts, agains
 }
 
-// keeps says that an app which a list lacks stays all the same: it was read later, or the list has it and it could not be read.
+// keeps says that an app which a list lacks stays all the same: it was read later, or it could not be read, with all pods or alone.
 func (w *Watcher) keeps(id string, list List, number uint64) bool {
-	return w.picture.apps[id].read > number || slices.ContainsFunc(list.Bad, func(b AppError) bool { return b.ID == id })
+	h := w.picture.apps[id]
+	return h.read > number || h.app.Pod && list.Pods != nil || slices.ContainsFunc(list.Bad, func(b AppError) bool { return b.ID == id })
 }
 
 func (w *Watcher) replace(number uint64, list List, drafts map[string]*held, agains map[string]time.Time, now time.Time) {
@@ -190,6 +202,11 @@ func (w *Watcher) settle(number uint64, list List, now time.Time) {
 		}
 	}
 	w.full.due = now.Add(w.interval())
+	if list.Pods != nil {
+		w.grumble.say(w.log, now, "reading pods", list.Pods)
+	} else {
+		w.grumble.well(w.log, "reading pods")
+	}
 	if w.full.wish > number {
 		w.full.due = later(now, w.full.sent.Add(fullReadGap))
 	}

@@ -12,6 +12,8 @@ import (
 
 // Status is how the watcher fares: what metrics and the page show.
 type Status struct {
+	Name string // of the Marathon, empty for the only one
+
 	Stream StreamStatus // zero in poll mode
 	Guard  GuardStatus
 
@@ -42,7 +44,7 @@ func (s Status) Up() bool {
 func (s Status) Problems() []route.Problem {
 	var problems []route.Problem
 	for _, bad := range s.BadApps {
-		problems = append(problems, route.Problem{App: bad.ID, Label: fmt.Sprintf("apps[%d]", bad.Index), Value: bad.ID,
+		problems = append(problems, route.Problem{App: ofMarathon(s.Name, bad.ID), Label: fmt.Sprintf("%s[%d]", bad.List, bad.Index), Value: bad.ID,
 			Reason: bad.Err.Error() + "; the app stays as it was", Remedy: "correct the app's definition"})
 	}
 	return problems
@@ -57,7 +59,7 @@ func (w *Watcher) Status() Status {
 	s := w.status
 	w.mu.Unlock()
 	s.Stream = w.inbox.status()
-	s.Poll = w.o.Poll
+	s.Name, s.Poll = w.o.Name, w.o.Poll
 	s.ReadErrors = w.client.Failures()
 	return s
 }

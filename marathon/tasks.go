@@ -22,9 +22,12 @@ func (t *Task) role(health Health, obeyHealth bool) (state route.State, serves b
 	case s == "" && t.StartedAt.IsZero(): // before 1.1.2 there was no other sign that it runs
 		return 0, false
 	case s == TaskKilling: // it was a server if it ever ran and was let in; it is one until it is gone
-		return route.Draining, !t.StartedAt.IsZero() && !(obeyHealth && health == Waiting)
+		return route.Draining, !t.StartedAt.IsZero() && health != Unready && !(obeyHealth && health == Waiting)
 	case s.Unsure():
 		state = route.LastResort
+	}
+	if health == Unready {
+		return 0, false
 	}
 	return state, !obeyHealth || health != Unhealthy && health != Waiting
 }
@@ -37,7 +40,7 @@ func (t *Task) usable(health Health, obeyHealth bool) bool {
 
 // census is what became of an app's tasks at one of its ports.
 type census struct {
-	usable, waiting, sick, nowhere int
+	usable, waiting, unready, sick, nowhere int
 }
 
 // String tells of the tasks that run and are not used; it is empty if there are none.
@@ -46,7 +49,7 @@ func (c census) String() string {
 	for _, p := range []struct {
 		n    int
 		what string
-	}{{c.waiting, "waiting for a good check"}, {c.sick, "unhealthy"}, {c.nowhere, "without an address or port"}} {
+	}{{c.waiting, "waiting for a good check"}, {c.unready, "waiting for readiness"}, {c.sick, "unhealthy"}, {c.nowhere, "without an address or port"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
@@ -73,7 +76,7 @@ func (a *App) endpoints(f Facts, index int, obeyHealth bool) ([]endpoint, census
 		health := f.Health[t.ID]
 		state, serves := t.role(health, obeyHealth)
 		if !serves {
-			if _, runs := t.role(health, false); runs && t.State != TaskKilling {
+			if _, runs := t.role(Unchecked, false); runs && t.State != TaskKilling {
 				c.count(health)
 			}
 			continue
@@ -101,9 +104,12 @@ func (a *App) endpoints(f Facts, index int, obeyHealth bool) ([]endpoint, census
 }
 
 func (c *census) count(h Health) {
-	if h == Waiting {
+	switch h {
+	case Waiting:
 		c.waiting++
-	} else {
+	case Unready:
+		c.unready++
+	default:
 		c.sick++
 	}
 }

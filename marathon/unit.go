@@ -121,7 +121,7 @@ func (c *Compiler) givePorts(units map[string]*unit) {
 
 // inOrder is apps before groups, as Marathon-LB went through them.
 func inOrder(a, b string) int {
-	if group := a[0] == groupUnit[0]; group != (b[0] == groupUnit[0]) {
+	if group := strings.HasPrefix(a, groupUnit); group != strings.HasPrefix(b, groupUnit) {
 		if group {
 			return 1
 		}

@@ -8,13 +8,14 @@ import (
 // Health is what is made of Marathon's word on a task.
 type Health uint8
 
-// The verdicts. Only Unhealthy and Waiting keep a running task from being used.
+// The verdicts. Only Unhealthy, Waiting and Unready keep a running task from being used.
 const (
 	Unchecked Health = iota // the app has no health checks: it serves as soon as it runs
 	Healthy                 // all results are good, or were when Marathon last had any
 	Unhealthy               // some result is bad
-	Waiting                 // new, or not ready by its readiness check: its first good result is awaited
+	Waiting                 // new: its first good result is awaited
 	Presumed                // no result was ever seen, but it is too old to be new: Marathon forgot, as after a change of leader
+	Unready                 // a deployment waits for its readiness check: it is not to be used yet, whatever its health
 )
 
 // Facts is what is known of an app's tasks beyond what Marathon's JSON says at the moment.
@@ -34,10 +35,11 @@ func (f Facts) addrOf(host string) netip.Addr {
 // verdicts remember by task id whether its results were good: Marathon keeps them in the memory of its leader only.
 type verdicts map[string]bool
 
-// judge gives the verdict on a task at the time now, and when to look again if that may change with time alone.
-func (v verdicts) judge(a *App, t *Task, now time.Time) (Health, time.Time) {
-	if ready, again := a.ready(t, now); !ready {
-		return Waiting, again
+// judge gives the verdict on a task at the time now, and when to look again if that may change with time alone. One that was let in
+// before is past its readiness.
+func (v verdicts) judge(a *App, t *Task, letIn bool, now time.Time) (Health, time.Time) {
+	if ready, again := a.ready(t, now); !ready && !letIn {
+		return Unready, again
 	}
 	if len(a.HealthChecks) == 0 {
 		return Unchecked, time.Time{}
@@ -102,22 +104,25 @@ func (r HealthResult) stale(t *Task) bool {
 }
 
 // ready is the gate of readiness checks, which Marathon runs only on new tasks and only during a deployment. A new task without
-// a result is given as long as its first check may take.
+// a result is given as long as its first check may take. A task may be newer than the definition that can be read so far.
 func (a *App) ready(t *Task, now time.Time) (ready bool, again time.Time) {
-	if len(a.ReadinessChecks) == 0 || len(a.Deployments) == 0 || t.Version != a.Version {
+	if len(a.ReadinessChecks) == 0 || len(a.Deployments) == 0 || t.Version < a.Version {
 		return true, time.Time{}
 	}
-	found := false
+	found := 0
 	for _, r := range a.ReadinessResults {
 		if r.TaskID == t.ID {
-			found = true
+			found++
 			if !r.Ready {
 				return false, time.Time{}
 			}
 		}
 	}
-	if found {
+	if found >= len(a.ReadinessChecks) {
 		return true, time.Time{}
+	}
+	if t.StartedAt.IsZero() {
+		return false, time.Time{}
 	}
 	var longest time.Duration
 	for _, c := range a.ReadinessChecks {

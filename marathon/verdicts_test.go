@@ -50,7 +50,7 @@ func TestTheVerdictOnATask(t *testing.T) {
 		if c.age > 0 {
 			task.StartedAt.Time = t0.Add(-c.age)
 		}
-		got, again := c.known.judge(&App{HealthChecks: c.checks}, &task, t0)
+		got, again := c.known.judge(&App{HealthChecks: c.checks}, &task, false, t0)
 		if got != c.want || c.again != 0 && again != t0.Add(c.again) || c.again == 0 && !again.IsZero() {
 			t.Errorf("%s: %v, again %v; want %v, %v", name, got, again.Sub(t0), c.want, c.again)
 		}
@@ -65,20 +65,24 @@ func TestReadinessCountsForNewTasksDuringADeployment(t *testing.T) {
 	young, old := Time{t0.Add(-time.Second)}, Time{t0.Add(-time.Minute)}
 	for _, c := range []struct {
 		task Task
+		in   bool // let in before
 		want Health
 	}{
-		{Task{ID: "good", Version: "2", StartedAt: young}, Unchecked},
-		{Task{ID: "bad", Version: "2", StartedAt: old}, Waiting},
-		{Task{ID: "bad", Version: "1", StartedAt: old}, Unchecked},
-		{Task{ID: "new", Version: "2", StartedAt: young}, Waiting},
-		{Task{ID: "new", Version: "2", StartedAt: old}, Unchecked},
+		{Task{ID: "good", Version: "2", StartedAt: young}, false, Unchecked},
+		{Task{ID: "bad", Version: "2", StartedAt: old}, false, Unready},
+		{Task{ID: "bad", Version: "2", StartedAt: old}, true, Unchecked},
+		{Task{ID: "bad", Version: "1", StartedAt: old}, false, Unchecked},
+		{Task{ID: "new", Version: "2", StartedAt: young}, false, Unready},
+		{Task{ID: "new", Version: "2", StartedAt: old}, false, Unchecked},
+		{Task{ID: "new", Version: "2"}, false, Unready},
+		{Task{ID: "early", Version: "3", StartedAt: young}, false, Unready}, // its definition cannot be read yet
 	} {
-		if got, _ := (verdicts{}).judge(&app, &c.task, t0); got != c.want {
+		if got, _ := (verdicts{}).judge(&app, &c.task, c.in, t0); got != c.want {
 			t.Errorf("%+v: %v", c.task, got)
 		}
 	}
 	app.Deployments = nil
-	if got, _ := (verdicts{}).judge(&app, &Task{ID: "bad", Version: "2", StartedAt: young}, t0); got != Unchecked {
+	if got, _ := (verdicts{}).judge(&app, &Task{ID: "bad", Version: "2", StartedAt: young}, false, t0); got != Unchecked {
 		t.Errorf("without a deployment: %v", got)
 	}
 }

@@ -209,7 +209,8 @@ func (w *Watcher) send(ctx context.Context, flights *sync.WaitGroup, now time.Ti
 		for _, id := range w.agenda.due(now) {
 			number := w.picture.tick()
 			w.agenda.start(id, number, now)
-			flights.Go(func() { w.readApp(ctx, id, number) })
+			read := w.reader(id)
+			flights.Go(func() { w.readApp(ctx, id, number, read) })
 		}
 	}
 	for _, host := range w.names.take(now) {

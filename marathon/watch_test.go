@@ -25,14 +25,15 @@ import (
 
 // stage is a Marathon that plays recorded events and answers reads as told, with a watcher that follows it and the table it makes.
 type stage struct {
-	t       *testing.T
-	url     string
-	events  chan string // to be sent on the stream
-	frames  []string    // of the recording, still to be played
-	reads   atomic.Int64
-	watcher *marathon.Watcher
-	logs    *observer.ObservedLogs
-	stop    func()
+	t        *testing.T
+	url      string
+	events   chan string // to be sent on the stream
+	frames   []string    // of the recording, still to be played
+	reads    atomic.Int64
+	watcher  *marathon.Watcher
+	compiler *marathon.Compiler
+	logs     *observer.ObservedLogs
+	stop     func()
 
 	mu    sync.Mutex
 	apps  map[string]string // JSON by id
@@ -79,7 +80,8 @@ func (s *stage) run(o marathon.Options, lookup func(context.Context, string) ([]
 	}
 	core, logs := observer.New(zap.InfoLevel)
 	s.logs = logs
-	s.watcher = marathon.NewWatcher(o, client, marathon.NewCompiler(o), zap.New(core), s.emit)
+	s.compiler = marathon.NewCompiler(o)
+	s.watcher = marathon.NewWatcher(o, client, s.compiler, zap.New(core), s.emit)
 	if lookup == nil {
 		lookup = func(_ context.Context, host string) ([]netip.Addr, error) { return []netip.Addr{agents[host]}, nil }
 	}

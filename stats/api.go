@@ -28,7 +28,7 @@ type readiness struct {
 // ready is 200 as long as there is a table to serve from. A table that grows old is no reason to take the load balancer out: its
 // age is told, and alerts belong on marathon_up and table_age_seconds.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	m := s.src.Marathon()
+	m := together(s.src.Marathons())
 	a := readiness{Ready: s.src.Ready(), MarathonUp: m.Up, AgeSeconds: ageSeconds(&m, time.Now())}
 	code := http.StatusOK
 	if !a.Ready {
@@ -50,6 +50,9 @@ func ageSeconds(m *Marathon, now time.Time) *float64 {
 func (s *Server) whyNotReady() string {
 	if t := s.src.Table(); t == nil || t.Generation == 0 {
 		return "there is no table yet: Marathon has not been read, and none was saved"
+	}
+	if together(s.src.Marathons()).Read.IsZero() {
+		return "not every Marathon has been read yet, or the load balancer is leaving"
 	}
 	return "the load balancer is leaving: it finishes what runs and takes nothing new"
 }
@@ -80,7 +83,8 @@ type condition struct {
 	UptimeSeconds int64       `json:"uptimeSeconds"`
 	Ready         bool        `json:"ready"`
 	Table         tableStatus `json:"table"`
-	Marathon      Marathon    `json:"marathon"`
+	Marathon      Marathon    `json:"marathon"`            // of several, the one that fares worst
+	Marathons     []Marathon  `json:"marathons,omitempty"` // each, if there are several
 	Problems      int         `json:"problems"`
 }
 
@@ -99,10 +103,13 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	rd := s.read()
 	c := condition{
 		Version: s.src.Version, PID: os.Getpid(), Started: s.started, UptimeSeconds: int64(rd.uptime().Seconds()),
-		Ready: s.src.Ready(), Marathon: rd.marathon, Problems: len(rd.problems),
+		Ready: s.src.Ready(), Marathon: together(rd.marathons), Problems: len(rd.problems),
+	}
+	if len(rd.marathons) > 1 {
+		c.Marathons = rd.marathons
 	}
 	c.Table.Generation, c.Table.Built = rd.generation, rd.built
-	c.Table.AgeSeconds = ageSeconds(&rd.marathon, rd.now)
+	c.Table.AgeSeconds = ageSeconds(&c.Marathon, rd.now)
 	for i := range rd.rows {
 		switch r := &rd.rows[i]; {
 		case r.kind == frontend:

@@ -138,12 +138,12 @@ func source(table *route.Table, now time.Time) stats.Source {
 		Verdicts: func() []route.Verdict {
 			return []route.Verdict{{App: "/web", Port: 10001, Backend: "web_10001", Why: route.Exposed}}
 		},
-		Marathon: func() stats.Marathon {
-			return stats.Marathon{
+		Marathons: func() []stats.Marathon {
+			return []stats.Marathon{{
 				Up: true, Since: now.Add(-time.Hour), Endpoint: "http://m1.example:8080", Leader: "m1.example:8080",
 				Read: now.Add(-5 * time.Second), LastEvent: now.Add(-2 * time.Second), Apps: 5, Events: 17, BadEvents: 1, Reconnects: 2, Builds: 9,
 				ReadErrors: map[string]uint64{"timeout": 3, "status": 1},
-			}
+			}}
 		},
 		Ready:  func() bool { return true },
 		Resync: func() {},

@@ -127,7 +127,7 @@ func (p *page) Toggled() string {
 	return q.target()
 }
 
-func (p *page) Marathon() Marathon        { return p.marathon }
+func (p *page) Marathons() []Marathon     { return p.marathons }
 func (p *page) Problems() []route.Problem { return p.problems }
 func (p *page) Generation() uint64        { return p.generation }
 func (p *page) MaxConn() int64            { return p.maxconn }

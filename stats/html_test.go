@@ -75,8 +75,8 @@ func TestForeignTextIsEscaped(t *testing.T) {
 	src.Problems = func() []route.Problem {
 		return []route.Problem{{App: evil, Label: evil, Value: evil, Reason: evil, Remedy: evil}}
 	}
-	src.Marathon = func() stats.Marathon {
-		return stats.Marathon{Endpoint: evil, Leader: evil, GuardActive: true, GuardWhy: evil, Trouble: evil}
+	src.Marathons = func() []stats.Marathon {
+		return []stats.Marathon{{Endpoint: evil, Leader: evil, GuardActive: true, GuardWhy: evil, Trouble: evil}}
 	}
 	page := get(t, serve(t, src), "/haproxy?stats")
 	if strings.Contains(page, "<script") || strings.Count(page, "</style>") != 1 {
@@ -87,11 +87,11 @@ func TestForeignTextIsEscaped(t *testing.T) {
 func TestPageSaysWhatIsWrong(t *testing.T) {
 	now := time.Now()
 	src := source(every(now), now)
-	src.Marathon = func() stats.Marathon {
-		return stats.Marathon{
+	src.Marathons = func() []stats.Marathon {
+		return []stats.Marathon{{
 			Since: now.Add(-90 * time.Second), Endpoint: "http://m1:8080", Trouble: "connection refused", Read: now.Add(-2 * time.Hour),
 			GuardActive: true, GuardSince: now.Add(-4 * time.Second), GuardWhy: "all 5 apps would go",
-		}
+		}}
 	}
 	page := get(t, serve(t, src), "/haproxy?stats")
 	for _, want := range []string{

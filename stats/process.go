@@ -17,32 +17,49 @@ type processMetric struct {
 	name   string
 	typ    dto.MetricType
 	help   string
+	labels []string
 	value  func(*reading) float64
-	labels []string // with them, each calls f with values of theirs for every series
-	each   func(rd *reading, f func(n float64, values ...string))
+	each   func(rd *reading, add addSample)              // instead of value: calls add for each series
+	of     func(m *Marathon, rd *reading, add addSample) // instead of both: likewise, for one Marathon
 }
+
+// addSample adds a series by its value and those of the metric's labels.
+type addSample func(n float64, values ...string)
 
 func (m *processMetric) write(b *batch, rd *reading) {
 	b.begin(m.name, m.help, m.typ)
-	if m.each == nil {
+	switch {
+	case m.of != nil:
+		for i := range rd.marathons {
+			m.of(&rd.marathons[i], rd, m.adder(b, rd.marathons[i].Name))
+		}
+	case m.each != nil:
+		m.each(rd, m.adder(b, ""))
+	default:
 		b.add(m.value(rd))
-	} else {
-		m.each(rd, func(n float64, values ...string) {
-			pairs := make([]*dto.LabelPair, len(values))
-			for i, v := range values {
-				pairs[i] = label(m.labels[i], v)
-			}
-			b.add(n, pairs...)
-		})
 	}
 	b.end()
 }
 
+// adder adds series of the metric; marathon is the name of the Marathon they are about, if it has one.
+func (m *processMetric) adder(b *batch, marathon string) addSample {
+	return func(n float64, values ...string) {
+		var pairs []*dto.LabelPair
+		for i, v := range values {
+			pairs = append(pairs, label(m.labels[i], v))
+		}
+		if marathon != "" {
+			pairs = append(pairs, label("marathon", marathon))
+		}
+		b.add(n, pairs...)
+	}
+}
+
 func always(v float64) func(*reading) float64 { return func(*reading) float64 { return v } }
 
-// ofMarathon is for metrics that Source.Marathon tells.
-func ofMarathon(f func(*Marathon) uint64) func(*reading) float64 {
-	return func(rd *reading) float64 { return float64(f(&rd.marathon)) }
+// ofMarathon is for metrics that each Marathon has one of.
+func ofMarathon(f func(*Marathon) uint64) func(*Marathon, *reading, addSample) {
+	return func(m *Marathon, _ *reading, add addSample) { add(float64(f(m))) }
 }
 
 // ofFrontends adds up a number over all frontends.
@@ -101,7 +118,7 @@ var processMetrics = [...]processMetric{
 	{name: "haproxy_process_spliced_bytes_out_total", typ: counted, help: "Bytes spliced through pipes: none.", value: always(0)},
 	{name: "haproxy_process_recv_logs_total", typ: counted, help: "Log messages received from others: none.", value: always(0)},
 	{name: "haproxy_process_build_info", typ: gauged, help: "Always 1, with the version of marathon-lb.",
-		labels: []string{"version"}, each: func(rd *reading, f func(float64, ...string)) { f(1, rd.version) }},
+		labels: []string{"version"}, each: func(rd *reading, add addSample) { add(1, rd.version) }},
 	{name: "haproxy_process_max_memory_bytes", typ: gauged, help: "Limit of memory (GOMEMLIMIT), 0 for none.", value: memoryLimit},
 	{name: "haproxy_process_pool_allocated_bytes", typ: gauged, help: "Memory obtained from the system.",
 		value: goMetric("/memory/classes/total:bytes")},
@@ -111,23 +128,23 @@ var processMetrics = [...]processMetric{
 		value: func(rd *reading) float64 { return float64(rd.started.Unix()) }},
 
 	{name: "marathon_up", typ: gauged, help: "1 while Marathon can be followed.",
-		value: ofMarathon(func(m *Marathon) uint64 { return one(m.Up) })},
-	{name: "table_age_seconds", typ: gauged, help: "Since Marathon was last read in full; NaN before the first time.", value: tableAge},
+		of: ofMarathon(func(m *Marathon) uint64 { return one(m.Up) })},
+	{name: "table_age_seconds", typ: gauged, help: "Since Marathon was last read in full; NaN before the first time.", of: tableAge},
 	{name: "table_builds_total", typ: counted, help: "Routing tables built because Marathon changed.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.Builds })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.Builds })},
 	{name: "marathon_reconnects_total", typ: counted, help: "Event streams opened after the first.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.Reconnects })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.Reconnects })},
 	{name: "marathon_read_errors_total", typ: counted, help: "Reads of Marathon that came to nothing, by reason.",
-		labels: []string{"reason"}, each: readErrors},
-	{name: "sse_last_event_age_seconds", typ: gauged, help: "Since the last event of the stream; NaN before the first.", value: eventAge},
+		labels: []string{"reason"}, of: readErrors},
+	{name: "sse_last_event_age_seconds", typ: gauged, help: "Since the last event of the stream; NaN before the first.", of: eventAge},
 	{name: "sse_events_total", typ: counted, help: "Events read from Marathon's stream.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.Events })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.Events })},
 	{name: "sse_bad_events_total", typ: counted, help: "Frames of the stream that were no event.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.BadEvents })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.BadEvents })},
 	{name: "eviction_guard_active", typ: gauged, help: "1 while a sudden collapse of the apps is held back until it is confirmed.",
-		value: ofMarathon(func(m *Marathon) uint64 { return one(m.GuardActive) })},
+		of: ofMarathon(func(m *Marathon) uint64 { return one(m.GuardActive) })},
 	{name: "eviction_guard_total", typ: counted, help: "Collapses held back.",
-		value: ofMarathon(func(m *Marathon) uint64 { return m.GuardTotal })},
+		of: ofMarathon(func(m *Marathon) uint64 { return m.GuardTotal })},
 	{name: "problems", typ: gauged, help: "Things wrong in the input, such as bad labels; /v1/problems lists them.",
 		value: func(rd *reading) float64 { return float64(len(rd.problems)) }},
 	{name: "certificate_not_after_timestamp_seconds", typ: gauged, help: "Until when a certificate is valid, in seconds of Unix time.",
@@ -137,29 +154,31 @@ var processMetrics = [...]processMetric{
 func nofile(rd *reading) float64   { return float64(rd.nofile) }
 func maxConns(rd *reading) float64 { return float64(rd.maxconn) }
 
-func tableAge(rd *reading) float64 {
-	if age, ok := rd.marathon.age(rd.now); ok {
-		return age.Seconds()
+func tableAge(m *Marathon, rd *reading, add addSample) {
+	secs := math.NaN()
+	if age, ok := m.age(rd.now); ok {
+		secs = age.Seconds()
 	}
-	return math.NaN()
+	add(secs)
 }
 
-func eventAge(rd *reading) float64 {
-	if rd.marathon.LastEvent.IsZero() {
-		return math.NaN()
+func eventAge(m *Marathon, rd *reading, add addSample) {
+	secs := math.NaN()
+	if !m.LastEvent.IsZero() {
+		secs = max(rd.now.Sub(m.LastEvent).Seconds(), 0)
 	}
-	return max(rd.now.Sub(rd.marathon.LastEvent).Seconds(), 0)
+	add(secs)
 }
 
-func readErrors(rd *reading, f func(float64, ...string)) {
-	for _, reason := range slices.Sorted(maps.Keys(rd.marathon.ReadErrors)) {
-		f(float64(rd.marathon.ReadErrors[reason]), reason)
-	}
-}
-
-func validity(rd *reading, f func(float64, ...string)) {
+func validity(rd *reading, add addSample) {
 	for _, c := range rd.certs {
-		f(float64(c.NotAfter.Unix()), c.Source, strings.Join(c.Hosts, ","))
+		add(float64(c.NotAfter.Unix()), c.Source, strings.Join(c.Hosts, ","))
+	}
+}
+
+func readErrors(m *Marathon, _ *reading, add addSample) {
+	for _, reason := range slices.Sorted(maps.Keys(m.ReadErrors)) {
+		add(float64(m.ReadErrors[reason]), reason)
 	}
 }
 

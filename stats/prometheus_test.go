@@ -164,7 +164,7 @@ func TestMetricsTellWhatTheCSVTells(t *testing.T) {
 
 func TestMetricsBeforeMarathonWasRead(t *testing.T) {
 	src := source(nil, time.Now())
-	src.Marathon = func() stats.Marathon { return stats.Marathon{} }
+	src.Marathons = func() []stats.Marathon { return []stats.Marathon{{}} }
 	body := get(t, serve(t, src), "/metrics")
 	for name, want := range map[string]string{"marathon_up": "0", "table_age_seconds": "NaN", "sse_last_event_age_seconds": "NaN"} {
 		if got := series(t, body, name); got != want {

@@ -17,7 +17,7 @@ type reading struct {
 	started    time.Time
 	generation uint64 // of the table, 0 if there is none
 	built      time.Time
-	marathon   Marathon
+	marathons  []Marathon
 	problems   []route.Problem
 	certs      []Certificate
 	nofile     uint64 // limit of open files
@@ -30,7 +30,7 @@ func (s *Server) read() reading {
 	t := s.src.Table()
 	rd := reading{
 		view: newView(t, s.own, maxConn(nofile), now), version: s.src.Version, started: s.started,
-		marathon: s.src.Marathon(), problems: s.src.Problems(),
+		marathons: s.src.Marathons(), problems: s.src.Problems(),
 		nofile: nofile, idle: s.cpu.idle(now),
 	}
 	if s.src.Certificates != nil {

@@ -151,7 +151,7 @@ func TestHealthAndReadinessFollowTheTable(t *testing.T) {
 	src := source(table, time.Now())
 	src.Ready = func() bool { return serving }
 	src.Table = func() *route.Table { return table }
-	src.Marathon = func() stats.Marathon { return stats.Marathon{Trouble: "connection refused"} }
+	src.Marathons = func() []stats.Marathon { return []stats.Marathon{{Trouble: "connection refused"}} }
 	addr := serve(t, src)
 	check := func(status int, ready string) {
 		t.Helper()

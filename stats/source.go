@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -17,13 +18,13 @@ type Options struct {
 
 // Source is where everything shown comes from. The functions are called for each request that needs them, from any goroutine.
 type Source struct {
-	Version  string // of this program
-	Table    func() *route.Table
-	Problems func() []route.Problem
-	Verdicts func() []route.Verdict
-	Marathon func() Marathon
-	Ready    func() bool // there is a table to serve from, and the process is not leaving
-	Resync   func()      // asks for a full read of Marathon now
+	Version   string // of this program
+	Table     func() *route.Table
+	Problems  func() []route.Problem
+	Verdicts  func() []route.Verdict
+	Marathons func() []Marathon // at least one
+	Ready     func() bool       // there is a table to serve from, and the process is not leaving
+	Resync    func()            // asks for a full read of each Marathon now
 
 	Certificates func() []Certificate // that may be served; nil if there are never any
 }
@@ -37,6 +38,7 @@ type Certificate struct {
 
 // Marathon is how following Marathon fares. /v1/status shows it as it is.
 type Marathon struct {
+	Name          string            `json:"name,omitempty"`     // if there are several
 	Up            bool              `json:"up"`                 // it can be followed at the moment
 	Since         time.Time         `json:"since,omitzero"`     // when Up last changed; zero if unknown
 	Poll          bool              `json:"poll"`               // there is no event stream to speak of
@@ -61,4 +63,17 @@ type Marathon struct {
 // age is how old the picture of Marathon is at now; ok is false before the first read.
 func (m *Marathon) age(now time.Time) (age time.Duration, ok bool) {
 	return max(now.Sub(m.Read), 0), !m.Read.IsZero()
+}
+
+// together is the one Marathon that stands for all, the worst: one never read, then one that is not up, then the one read longest ago.
+func together(all []Marathon) Marathon {
+	worst := all[0]
+	for _, m := range all[1:] {
+		unread := cmp.Compare(one(m.Read.IsZero()), one(worst.Read.IsZero()))
+		down := cmp.Compare(one(!m.Up), one(!worst.Up))
+		if cmp.Or(unread, down, worst.Read.Compare(m.Read)) > 0 {
+			worst = m
+		}
+	}
+	return worst
 }

@@ -21,14 +21,16 @@ import (
 
 // balancer is the load balancer, put together: Marathon's changes go to the proxy, and stats shows both.
 type balancer struct {
-	o        config.Config
-	log      *zap.Logger
-	compiler *marathon.Compiler
-	watcher  *marathon.Watcher
-	proxy    *proxy.Proxy
-	stats    *stats.Server
-	teller   *teller
-	leaving  atomic.Bool
+	o         config.Config
+	log       *zap.Logger
+	compiler  *marathon.Compiler
+	marathons []marathon.Options
+	watchers  []*marathon.Watcher // of each
+	proxy     *proxy.Proxy
+	stats     *stats.Server
+	teller    *teller
+	began     time.Time
+	leaving   atomic.Bool
 }
 
 // serve runs a load balancer until ctx ends.
@@ -44,13 +46,24 @@ func serve(ctx context.Context, o config.Config, log *zap.Logger) error {
 }
 
 func newBalancer(o config.Config, log *zap.Logger) (*balancer, error) {
-	client, err := o.Marathon.Client()
+	marathons, err := o.Marathon.Marathons()
 	if err != nil {
 		return nil, err
 	}
-	b := &balancer{o: o, log: log, compiler: marathon.NewCompiler(o.Marathon), proxy: proxy.New(o.Proxy, log)}
+	b := &balancer{o: o, log: log, compiler: marathon.NewCompiler(o.Marathon), proxy: proxy.New(o.Proxy, log), marathons: marathons, began: time.Now()}
 	b.teller = newTeller(log, b.problems)
-	b.watcher = marathon.NewWatcher(o.Marathon, client, b.compiler, log, b.change)
+	joint := marathon.NewJoint(b.compiler, b.change)
+	for _, m := range marathons {
+		client, err := m.Client()
+		if err != nil {
+			return nil, err
+		}
+		its := log
+		if m.Name != "" {
+			its = log.With(zap.String("marathon", m.Name))
+		}
+		b.watchers = append(b.watchers, marathon.NewWatcher(m, client, joint.Linker(m.Name), its, func(route.Change) {})) // the joint emits
+	}
 	b.stats = stats.NewServer(o.Stats, b.source(), log)
 	return b, nil
 }
@@ -78,7 +91,9 @@ func (b *balancer) Run(ctx context.Context) error {
 	defer hide()
 	var show, work errgroup.Group
 	show.Go(func() error { return b.stats.Run(showing) })
-	work.Go(func() error { return b.watcher.Run(ctx) })
+	for _, w := range b.watchers {
+		work.Go(func() error { return w.Run(ctx) })
+	}
 	work.Go(func() error { return b.obey(ctx) })
 	work.Go(func() error { return b.teller.Run(ctx) })
 	work.Go(func() error { return b.proxy.Run(ctx) })
@@ -105,7 +120,7 @@ func (b *balancer) obey(ctx context.Context) error {
 		case s := <-signals:
 			b.log.Info("signal", zap.Stringer("signal", s))
 			if s == syscall.SIGHUP {
-				b.watcher.Resync()
+				b.resync()
 			}
 		}
 	}

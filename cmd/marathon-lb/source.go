@@ -2,6 +2,7 @@ package main
 
 import (
 	"strings"
+	"time"
 
 	"marathon-lb/internal/route"
 	"marathon-lb/marathon"
@@ -15,9 +16,15 @@ func (b *balancer) source() stats.Source {
 		Table:    b.proxy.Table,
 		Problems: b.problems,
 		Verdicts: b.compiler.Verdicts,
-		Marathon: func() stats.Marathon { return marathonStats(b.watcher.Status(), b.o.Marathon) },
-		Ready:    b.ready,
-		Resync:   b.watcher.Resync,
+		Marathons: func() []stats.Marathon {
+			var all []stats.Marathon
+			for i, w := range b.watchers {
+				all = append(all, marathonStats(w.Status(), b.marathons[i]))
+			}
+			return all
+		},
+		Ready:  b.ready,
+		Resync: b.resync,
 
 		Certificates: b.certificates,
 	}
@@ -31,18 +38,38 @@ func (b *balancer) certificates() []stats.Certificate {
 	return all
 }
 
+// firstReads is how long readiness waits for all of several Marathons. Then those that were read suffice.
+const firstReads = 30 * time.Second
+
 // ready says that there is a table and that the process is not leaving.
-func (b *balancer) ready() bool { return !b.leaving.Load() && !b.watcher.Status().LastRead.IsZero() }
+func (b *balancer) ready() bool {
+	read := 0
+	for _, w := range b.watchers {
+		if !w.Status().LastRead.IsZero() {
+			read++
+		}
+	}
+	return !b.leaving.Load() && (read == len(b.watchers) || read > 0 && time.Since(b.began) > firstReads)
+}
+
+func (b *balancer) resync() {
+	for _, w := range b.watchers {
+		w.Resync()
+	}
+}
 
 func (b *balancer) problems() []route.Problem {
-	all := append(b.proxy.Problems(), b.watcher.Status().Problems()...)
+	all := b.proxy.Problems()
+	for _, w := range b.watchers {
+		all = append(all, w.Status().Problems()...)
+	}
 	return append(all, b.compiler.Problems()...)
 }
 
 // marathonStats is a watcher's status in the words of the stats side.
 func marathonStats(s marathon.Status, o marathon.Options) stats.Marathon {
 	m := stats.Marathon{
-		Up: s.Up(), Poll: s.Poll, Endpoint: s.Source.Endpoint, Leader: s.Source.Leader, Read: s.LastRead, LastEvent: s.Stream.LastEvent,
+		Name: s.Name, Up: s.Up(), Poll: s.Poll, Endpoint: s.Source.Endpoint, Leader: s.Source.Leader, Read: s.LastRead, LastEvent: s.Stream.LastEvent,
 		Apps: s.Apps, Events: s.Events, BadEvents: s.BadEvents, UnknownEvents: s.UnknownEvents,
 		Reconnects: s.Stream.Reconnects(), Builds: s.Builds, ReadErrors: map[string]uint64{},
 		GuardActive: s.Guard.Active, GuardSince: s.Guard.Since, GuardTotal: s.Guard.Total, GuardWhy: s.Guard.Why,

@@ -15,7 +15,7 @@ func (s *Server) provision(i *instance) (*Task, error) {
 	n := s.launches % len(s.o.Agents)
 	s.launches++
 	t := &Task{
-		id: fmt.Sprintf("%s._app.%d", i.id, i.incarnation+1), app: i.app, instance: i, crash: make(chan struct{}),
+		id: i.taskIDs(i.incarnation + 1)[0], app: i.app, instance: i, crash: make(chan struct{}),
 		agent: fmt.Sprintf("8d1f6c1e-9b7a-4d06-9c3c-0f2a0d3b7f10-S%d", n+1), host: s.o.Agents[n],
 		ports: []int{}, visible: []ipAddress{}, results: make([]*healthResult, len(i.app.HealthChecks)),
 	}

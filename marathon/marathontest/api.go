@@ -20,7 +20,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	for _, field := range s.commonFields() {
 		w.Header()[field[0]] = []string{field[1]}
 	}
+	if s.o.DCOS != nil {
+		r.URL.Path = strings.TrimPrefix(r.URL.Path, "/service/marathon")
+	}
 	switch {
+	case s.o.DCOS != nil && !s.hasToken(r):
+		html(w, http.StatusUnauthorized, "Unauthorized") // by Admin Router, in truth
 	case !s.authorized(r):
 		w.Header().Set("WWW-Authenticate", `Basic realm="Mesosphere"`)
 		html(w, http.StatusUnauthorized, "Unauthorized")

@@ -37,7 +37,9 @@ type App struct {
 	Container                  *Container        `json:"container,omitempty"`
 	PortDefinitions            []PortDefinition  `json:"portDefinitions,omitzero"` // host mode; empty and not nil: the app has no port
 	HealthChecks               []HealthCheck     `json:"healthChecks,omitempty"`
-	ReadinessChecks            json.RawMessage   `json:"readinessChecks,omitempty"` // kept, not carried out
+	ReadinessChecks            []ReadinessCheck  `json:"readinessChecks,omitempty"`
+
+	pod *Pod // what it runs for, if it is no app at all
 }
 
 // Network is one network of an app: mode host, container/bridge or container.
@@ -152,6 +154,7 @@ func (a *App) clone() *App {
 	if err := json.Unmarshal(b, c); err != nil {
 		panic(err)
 	}
+	c.pod = a.pod
 	return c
 }
 

@@ -16,6 +16,8 @@ type change struct {
 	doomed  []*instance     // see deployment
 	create  bool            // the apps must be new
 	post    *apiPost        // api_post_event to publish, if any
+
+	podEvent, uri string // event of pods to publish, if any
 }
 
 // newVersion is the present time as a version, later than any before; s.mu is held.
@@ -53,6 +55,9 @@ func (s *Server) apply(c change) (*deployment, *Error) {
 	s.publish(Event{Type: "group_change_success"}, groupChange{GroupID: c.group, Version: d.version})
 	if c.post != nil {
 		s.publish(Event{Type: "api_post_event", App: c.post.AppDefinition.ID}, c.post)
+	}
+	if c.podEvent != "" {
+		s.publish(Event{Type: c.podEvent}, podEvent{ClientIP: "127.0.0.1", URI: c.uri})
 	}
 	s.advance(d)
 	return d, nil
@@ -118,8 +123,10 @@ func successor(before, wanted *App, all map[string]*App, version string, restart
 		return nil, nil
 	}
 	a := wanted.clone()
-	if err := assignServicePorts(a, before, all); err != nil {
-		return nil, err
+	if a.pod == nil {
+		if err := assignServicePorts(a, before, all); err != nil {
+			return nil, err
+		}
 	}
 	a.Version = version
 	a.VersionInfo = &VersionInfo{LastScalingAt: version, LastConfigChangeAt: version}

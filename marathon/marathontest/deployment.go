@@ -1,6 +1,9 @@
 package marathontest
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // plan, step and action are a deployment as events and GET /v2/deployments show it.
 type (
@@ -14,7 +17,8 @@ type (
 	}
 	action struct {
 		Action string `json:"action"`
-		App    string `json:"app"`
+		App    string `json:"app,omitempty"`
+		Pod    string `json:"pod,omitempty"` // instead of App
 	}
 )
 
@@ -39,14 +43,14 @@ func newDeployment(id, version string, before, after map[string]*App) *deploymen
 	for _, id := range sortedKeys(after) {
 		switch old, now := before[id], after[id]; {
 		case now == nil:
-			stops.add("StopApplication", id)
+			stops.add("StopApplication", old)
 		case old == nil:
-			starts.add("StartApplication", id)
-			rest.add("ScaleApplication", id)
+			starts.add("StartApplication", now)
+			rest.add("ScaleApplication", now)
 		case now.VersionInfo.LastConfigChangeAt != old.VersionInfo.LastConfigChangeAt:
-			rest.add("RestartApplication", id)
+			rest.add("RestartApplication", now)
 		case now.Instances != old.Instances:
-			rest.add("ScaleApplication", id)
+			rest.add("ScaleApplication", now)
 		}
 	}
 	for _, one := range []step{stops, starts, rest} {
@@ -57,7 +61,16 @@ func newDeployment(id, version string, before, after map[string]*App) *deploymen
 	return d
 }
 
-func (s *step) add(name, app string) { s.Actions = append(s.Actions, action{name, app}) }
+func (s *step) add(name string, a *App) {
+	if a.pod != nil {
+		s.Actions = append(s.Actions, action{Action: strings.Replace(name, "Application", "Pod", 1), Pod: a.ID})
+	} else {
+		s.Actions = append(s.Actions, action{Action: name, App: a.ID})
+	}
+}
+
+// id is that of the app or pod.
+func (a action) id() string { return a.App + a.Pod }
 
 func (d *deployment) plan() plan { return plan{ID: d.id, Steps: d.steps, Version: d.version} }
 
@@ -81,7 +94,7 @@ func (s *Server) beginStep(d *deployment) {
 	now := d.steps[d.current]
 	d.running = map[string]bool{}
 	for _, a := range now.Actions {
-		d.running[a.App] = true
+		d.running[a.id()] = true
 	}
 	s.publish(Event{Type: "deployment_info", App: d.onlyApp()}, deploymentProgress{d.plan(), now})
 	for _, a := range now.Actions {
@@ -91,13 +104,13 @@ func (s *Server) beginStep(d *deployment) {
 
 // announceChecks publishes what happens to health checks when an action begins; s.mu is held.
 func (s *Server) announceChecks(d *deployment, a action) {
-	old, now := d.before[a.App], d.after[a.App]
+	old, now := d.before[a.id()], d.after[a.id()]
 	if a.Action == "StopApplication" && len(old.HealthChecks) > 0 {
-		s.publish(Event{Type: "remove_health_check_event", App: a.App}, appEvent{a.App})
+		s.publish(Event{Type: "remove_health_check_event", App: a.id()}, appEvent{a.id()})
 	}
 	if a.Action == "StartApplication" || a.Action == "RestartApplication" {
 		for n := range now.HealthChecks {
-			s.publish(Event{Type: "add_health_check_event", App: a.App}, addHealthCheck{a.App, &now.HealthChecks[n], now.Version})
+			s.publish(Event{Type: "add_health_check_event", App: a.id()}, addHealthCheck{a.id(), &now.HealthChecks[n], now.Version})
 		}
 	}
 }
@@ -132,8 +145,8 @@ func (s *Server) advance(d *deployment) (over bool) {
 	for !d.cancelled && d.current < len(d.steps) {
 		now := d.steps[d.current]
 		for _, a := range now.Actions {
-			if d.running[a.App] && s.act(d, a) {
-				delete(d.running, a.App)
+			if d.running[a.id()] && s.act(d, a) {
+				delete(d.running, a.id())
 			}
 		}
 		if len(d.running) > 0 {
@@ -152,15 +165,15 @@ func (s *Server) advance(d *deployment) (over bool) {
 
 // act does what an action can do now and says whether it is done; s.mu is held.
 func (s *Server) act(d *deployment, a action) bool {
-	switch a.Action {
+	switch strings.Replace(a.Action, "Pod", "Application", 1) {
 	case "StartApplication":
 		return true // with no instance; a later step scales it
 	case "StopApplication":
-		return d.committed && s.stopApp(a.App)
+		return d.committed && s.stopApp(a.id())
 	case "RestartApplication":
-		return s.restart(d, d.after[a.App])
+		return s.restart(d, d.after[a.id()])
 	}
-	return s.scale(d, d.after[a.App])
+	return s.scale(d, d.after[a.id()])
 }
 
 // cancelDeployment ends a deployment where it is; s.mu is held.

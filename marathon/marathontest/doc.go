@@ -8,7 +8,7 @@
 // and LastRequest of the task concerned.
 //
 // It is the present dialect only (1.8 and later), one leader, and without the parts a load balancer never sees: resources, volumes,
-// pods, dependencies, readiness checks. Agents are IPv4; containers get addresses 127.1.x.y, which only Linux has.
+// dependencies. Agents are IPv4; containers get addresses 127.1.x.y, which only Linux has.
 //
 // # Switches
 //
@@ -25,9 +25,9 @@
 //	/sim/down?for=30s             Marathon listens to nobody for a while; its tasks go on
 //	/sim/health/forget            results of health checks are lost, as after a change of leader
 //	/sim/ports/reuse?on=true      new tasks get the ports of those that ended
-//	/sim/behaviour?app=/x&tcp=true&slowstart=2s&linger=5s&abrupt=true&ignoresigterm=true
+//	/sim/behaviour?app=/x&tcp=true&slowstart=2s&linger=5s&abrupt=true&ignoresigterm=true&unready=true
 //	                              Behaviour; what is not named is off
-//	/sim/tasks/{id}/crash, /sim/tasks/{id}/sicken, /sim/tasks/{id}/heal
+//	/sim/tasks/{id}/crash, /sim/tasks/{id}/sicken, /sim/tasks/{id}/heal, /sim/tasks/{id}/ready
 //
 // GET /sim/tasks tells the state, the addresses and the number of requests of each task.
 package marathontest

@@ -79,6 +79,10 @@ type (
 		URI           string `json:"uri"`
 		AppDefinition *App   `json:"appDefinition"`
 	}
+	podEvent struct {
+		ClientIP string `json:"clientIp"`
+		URI      string `json:"uri"`
+	}
 	groupChange struct {
 		GroupID string `json:"groupId"`
 		Version string `json:"version"`

@@ -17,8 +17,14 @@ func (s *Server) execute(t *Task, kill <-chan struct{}) ending {
 		for n := range t.app.HealthChecks {
 			checks.Go(func() { s.check(ctx, t, n) })
 		}
+		if len(t.app.ReadinessChecks) > 0 && s.awaited(t) {
+			for n := range t.app.ReadinessChecks {
+				checks.Go(func() { s.checkReadiness(ctx, t, n) })
+			}
+		}
 	}
 	b := s.behaviour(t)
+	t.SetReady(!b.Unready)
 	if b.SlowStart > 0 {
 		run()
 		if !s.pause(b.SlowStart, kill) {

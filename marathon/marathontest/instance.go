@@ -165,10 +165,12 @@ func (s *Server) set(t *Task, state, message string) {
 
 // publishStatus publishes the state of a task; s.mu is held.
 func (s *Server) publishStatus(t *Task, message string) {
-	s.publish(Event{Type: "status_update_event", App: t.app.ID, Task: t.id, Instance: t.instance.id, State: t.state}, statusUpdate{
-		AgentID: t.agent, TaskID: t.id, TaskStatus: t.state, Message: message, AppID: t.app.ID, Host: t.host,
-		IPAddresses: t.visible, Ports: t.ports, Version: t.app.Version,
-	})
+	for _, id := range t.instance.taskIDs(t.instance.incarnation) {
+		s.publish(Event{Type: "status_update_event", App: t.app.ID, Task: id, Instance: t.instance.id, State: t.state}, statusUpdate{
+			AgentID: t.agent, TaskID: id, TaskStatus: t.state, Message: message, AppID: t.app.ID, Host: t.host,
+			IPAddresses: t.visible, Ports: t.ports, Version: t.app.Version,
+		})
+	}
 }
 
 // ready says whether the instance counts as healthy in a deployment; s.mu is held.
@@ -177,5 +179,5 @@ func (i *instance) ready() bool {
 		return false
 	}
 	v := i.task.health()
-	return v == healthy || v == unchecked
+	return (v == healthy || v == unchecked) && i.task.isReady()
 }

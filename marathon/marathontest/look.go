@@ -1,6 +1,7 @@
 package marathontest
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -8,6 +9,7 @@ import (
 // snapshot is what can be read at one moment.
 type snapshot struct {
 	apps        []*appView // by id
+	pods        []*podView // likewise
 	deployments []deploymentView
 }
 
@@ -21,6 +23,8 @@ type appView struct {
 	Deployments     []ref        `json:"deployments"`
 	Tasks           *[]taskView  `json:"tasks,omitempty"`
 	LastTaskFailure *taskFailure `json:"lastTaskFailure,omitempty"`
+
+	Readiness []readinessResult `json:"readinessCheckResults,omitempty"` // during deployments, if asked for
 }
 
 type taskView struct {
@@ -63,7 +67,7 @@ type deploymentView struct {
 
 type currentAction struct {
 	action
-	ReadinessCheckResults []any `json:"readinessCheckResults"`
+	ReadinessCheckResults []readinessResult `json:"readinessCheckResults"`
 }
 
 // read is the present snapshot, or the one answers are stuck at.
@@ -81,6 +85,10 @@ func (s *Server) look() *snapshot {
 	l := &snapshot{deployments: []deploymentView{}}
 	views := map[string]*appView{}
 	for _, id := range sortedKeys(s.apps) {
+		if s.apps[id].pod != nil {
+			l.pods = append(l.pods, s.viewPod(s.apps[id]))
+			continue
+		}
 		views[id] = &appView{App: s.apps[id], Deployments: []ref{}, Tasks: &[]taskView{}, LastTaskFailure: s.failures[id]}
 		l.apps = append(l.apps, views[id])
 	}
@@ -93,9 +101,10 @@ func (s *Server) look() *snapshot {
 		for id := range d.after {
 			if v := views[id]; v != nil {
 				v.Deployments = append(v.Deployments, ref{d.id})
+				v.Readiness = s.readiness(id)
 			}
 		}
-		l.deployments = append(l.deployments, d.view())
+		l.deployments = append(l.deployments, s.viewOf(d))
 	}
 	return l
 }
@@ -141,13 +150,20 @@ func optionalStamp(t time.Time) string {
 	return stamp(t)
 }
 
-func (d *deployment) view() deploymentView {
+func (s *Server) viewOf(d *deployment) deploymentView {
 	v := deploymentView{
-		ID: d.id, Version: d.version, AffectedApps: sortedKeys(d.after), AffectedPods: []string{}, Steps: d.steps,
+		ID: d.id, Version: d.version, AffectedApps: []string{}, AffectedPods: []string{}, Steps: d.steps,
 		CurrentActions: []currentAction{}, CurrentStep: d.current + 1, TotalSteps: len(d.steps),
 	}
+	for _, id := range sortedKeys(d.after) {
+		if a := cmp.Or(d.after[id], d.before[id]); a != nil && a.pod != nil {
+			v.AffectedPods = append(v.AffectedPods, id)
+		} else {
+			v.AffectedApps = append(v.AffectedApps, id)
+		}
+	}
 	for _, a := range d.steps[d.current].Actions {
-		v.CurrentActions = append(v.CurrentActions, currentAction{a, []any{}})
+		v.CurrentActions = append(v.CurrentActions, currentAction{a, s.readiness(a.id())})
 	}
 	return v
 }

@@ -120,6 +120,9 @@ func normalizeMappings(a *App) *Error {
 var checkProtocols = []string{"HTTP", "HTTPS", "TCP", "COMMAND", "MESOS_HTTP", "MESOS_HTTPS", "MESOS_TCP"}
 
 func normalizeChecks(a *App) *Error {
+	for i := range a.ReadinessChecks {
+		a.ReadinessChecks[i].fill()
+	}
 	for i := range a.HealthChecks {
 		c := &a.HealthChecks[i]
 		setDefault(&c.Protocol, "HTTP")

@@ -14,6 +14,8 @@ type Options struct {
 	AnyPort bool
 	// Credentials is the user:password every request must carry; empty for none.
 	Credentials string
+	// DCOS puts DC/OS before Marathon: every request must carry the token of a login; nil for none.
+	DCOS *DCOS
 
 	// Agents are the hosts that tasks run on in turn: IPv4 addresses of this machine or names that resolve to one.
 	Agents []string
@@ -82,6 +84,7 @@ type Behaviour struct {
 	Linger        time.Duration // goes on serving as if nothing had happened so long after SIGTERM
 	Abrupt        bool          // then resets running connections, instead of finishing their requests
 	IgnoreSIGTERM bool          // serves until SIGKILL
+	Unready       bool          // starts with paths of readiness checks that answer 503, until SetReady
 }
 
 func (o *Options) fill() {

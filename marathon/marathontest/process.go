@@ -69,9 +69,12 @@ func (s *Server) start(t *Task, serveTCP bool) (*process, error) {
 	return p, nil
 }
 
-// handler counts requests, answers health paths as long as the task is not healthy, and lets h do the rest.
+// handler counts requests, answers health and readiness paths as long as the task is not healthy or ready, and lets h do the rest.
 func (p *process) handler(h http.Handler) http.Handler {
-	paths := []string{"/health"}
+	paths, readiness := []string{"/health"}, []string{}
+	for _, c := range p.task.app.ReadinessChecks {
+		readiness = append(readiness, c.Path)
+	}
 	for _, c := range p.task.app.HealthChecks {
 		paths = append(paths, c.Path)
 	}
@@ -83,6 +86,10 @@ func (p *process) handler(h http.Handler) http.Handler {
 		probed := slices.Contains(paths, r.URL.Path)
 		if r.UserAgent() != probeAgent && (!probed || r.URL.Path == "/") {
 			p.task.count()
+		}
+		if slices.Contains(readiness, r.URL.Path) && p.task.unready.Load() {
+			http.Error(w, "warming", http.StatusServiceUnavailable)
+			return
 		}
 		if probed && p.task.sick.Load() {
 			http.Error(w, "not well", http.StatusServiceUnavailable)

@@ -16,6 +16,8 @@ func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/ping":
 		w.Header().Set("Content-Type", "text/plain")
 		io.WriteString(w, "pong")
+	case r.URL.Path == LoginPath && s.o.DCOS != nil:
+		s.login(w, r)
 	case !strings.HasPrefix(r.URL.Path, "/v2/"):
 		refuse(w, r, notFound("HTTP 404 Not Found"))
 	case resource == "apps" && rest == "":
@@ -28,12 +30,12 @@ func (s *Server) rest(w http.ResponseWriter, r *http.Request) {
 		s.deploymentsResource(w, r, rest)
 	case resource == "groups":
 		s.groupsResource(w, r, absolute(rest))
+	case resource == "pods" || resource == "pods::status":
+		s.podsResource(w, r, strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v2/pods"), "/"))
 	case r.Method != http.MethodGet:
 		html(w, http.StatusMethodNotAllowed, "Method Not Allowed")
 	case resource == "queue":
 		reply(w, r, http.StatusOK, map[string]any{"queue": []any{}})
-	case resource == "pods::status":
-		reply(w, r, http.StatusOK, []any{})
 	case resource == "leader":
 		reply(w, r, http.StatusOK, map[string]any{"leader": s.Addr()})
 	case resource == "info":
@@ -86,7 +88,7 @@ func (s *Server) list(r *http.Request) ([]*appView, *Error) {
 		return nil, err
 	}
 	id, cmd := strings.ToLower(q.Get("id")), strings.ToLower(q.Get("cmd"))
-	tasks, failure := embedded(r, "tasks"), embedded(r, "lastTaskFailure")
+	tasks, failure, readiness := embedded(r, "tasks"), embedded(r, "lastTaskFailure"), embedded(r, "readiness")
 	views := []*appView{}
 	for _, v := range s.read().apps {
 		if !strings.Contains(v.ID, id) || cmd != "" && !strings.Contains(strings.ToLower(v.Cmd), cmd) || !selects(v.Labels) {
@@ -98,6 +100,9 @@ func (s *Server) list(r *http.Request) ([]*appView, *Error) {
 		}
 		if !failure {
 			shown.LastTaskFailure = nil
+		}
+		if !readiness {
+			shown.Readiness = nil
 		}
 		views = append(views, &shown)
 	}

@@ -48,7 +48,11 @@ func (s *Server) getApp(w http.ResponseWriter, r *http.Request, id string) {
 		refuse(w, r, noApp(id))
 		return
 	}
-	reply(w, r, http.StatusOK, map[string]any{"app": v})
+	shown := *v
+	if !embedded(r, "readiness") {
+		shown.Readiness = nil
+	}
+	reply(w, r, http.StatusOK, map[string]any{"app": &shown})
 }
 
 func (s *Server) putApp(w http.ResponseWriter, r *http.Request, id string) {

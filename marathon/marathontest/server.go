@@ -45,6 +45,9 @@ type Server struct {
 	api         []*APIFault
 	reusePorts  bool
 	stale       *snapshot
+	tokens      map[string]time.Time // of DC/OS, with their ends
+	logins      int                  // good ones so far
+	refusals    int                  // requests whose token was no good
 }
 
 // New makes a server; Start starts it.
@@ -61,6 +64,7 @@ func New(o Options) *Server {
 		failures:   map[string]*taskFailure{},
 		behaviours: map[string]Behaviour{},
 		readers:    map[*reader]struct{}{},
+		tokens:     map[string]time.Time{},
 	}
 }
 

@@ -83,13 +83,14 @@ func (s *Server) switches(path string, q *params) func() error {
 		app := q.text("app")
 		b := Behaviour{
 			TCP: q.flag("tcp"), SlowStart: q.duration("slowstart"), Linger: q.duration("linger"), Abrupt: q.flag("abrupt"),
-			IgnoreSIGTERM: q.flag("ignoresigterm"),
+			IgnoreSIGTERM: q.flag("ignoresigterm"), Unready: q.flag("unready"),
 		}
 		return always(func() { s.SetBehaviour(app, b) })
 	}
 	task, verb, _ := strings.Cut(strings.TrimPrefix(path, "tasks/"), "/")
 	do := map[string]func(*Task){
 		"crash": (*Task).Crash, "sicken": func(t *Task) { t.SetHealthy(false) }, "heal": func(t *Task) { t.SetHealthy(true) },
+		"ready": func(t *Task) { t.SetReady(true) },
 	}[verb]
 	if do == nil || !strings.HasPrefix(path, "tasks/") {
 		return nil

@@ -22,8 +22,10 @@ type Task struct {
 	state           string
 	visible         []ipAddress
 	staged, started time.Time
-	results         []*healthResult // of each health check; nil as long as there is none
+	results         []*healthResult    // of each health check; nil as long as there is none
+	awaited         []*readinessResult // of each readiness check, likewise; nil if no deployment waits for the task
 
+	unready     atomic.Bool   // paths of readiness checks answer 503
 	sick        atomic.Bool   // health paths answer 503
 	crash       chan struct{} // closed to crash the process
 	crashed     atomic.Bool
