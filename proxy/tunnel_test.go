@@ -167,3 +167,14 @@ func TestHTTP2WithoutTLSOnAServicePortPassesAsBytes(t *testing.T) {
 		t.Errorf("the server saw %q", body)
 	}
 }
+
+func TestHTTP2WithoutTLSIsNoWayRoundTheRulesOfASharedPort(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, freePort(t), named(t, "web"))
+	c.SetBackends[0].Rules = []route.Rule{{Host: "*"}}
+	c.SetListeners = append(c.SetListeners, entry(route.HTTPIn, route.ByHost, port))
+	r.apply(c)
+	if got := say(t, port, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 405 ") {
+		t.Errorf("got %q", got)
+	}
+}
