@@ -24,6 +24,7 @@ type Proxy struct {
 	table     atomic.Pointer[route.Table]
 	engine    *httpEngine
 	upstreams *upstreams
+	checks    *checker
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
@@ -49,6 +50,7 @@ func New(o Options, log *zap.Logger) *Proxy {
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
 	p.engine = newHTTPEngine(p)
+	p.checks = newChecker(newProber(o.Timeouts.Connect).probe, p.probed)
 	p.table.Store(route.NewTable(1))
 	return p
 }
@@ -76,6 +78,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	next, diff := route.Build(p.table.Load(), c)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
+	p.checks.followChange(c, next)
 	p.start()
 	p.close(diff.Close)
 	if len(errs) > 0 && len(diff.Close) > 0 { // an address that moved from all interfaces to one was in its own way
@@ -172,8 +175,9 @@ func (p *Proxy) Problems() []route.Problem {
 func (p *Proxy) Run(ctx context.Context) error {
 	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	var logging sync.WaitGroup
+	var logging, checking sync.WaitGroup
 	logging.Go(p.log.run)
+	checking.Go(func() { p.checks.run(ctx) })
 	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
 	defer keep.Stop()
 	defer again.Stop()
@@ -181,6 +185,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			p.drain(cut)
+			checking.Wait()
 			p.log.end()
 			logging.Wait()
 			return nil

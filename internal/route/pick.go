@@ -3,15 +3,27 @@ package route
 import (
 	"net/netip"
 	"slices"
+	"sync/atomic"
 )
 
+// turn is the position of a backend's round-robin, one for all loops and all tables.
+type turn struct {
+	position atomic.Uint64
+	even     atomic.Bool // no ready server is out: the position alone says whose turn it is
+}
+
 // Pick chooses a server by the backend's algorithm, leaving out those already tried; nil if none is usable. Last resorts are
-// chosen only while no ready server is usable. source is the client's address, for balance source.
+// chosen only while no ready server is usable, and servers that nobody probed yet only while no other is. In a panic it is
+// those that Marathon vouches for. source is the client's address, for balance source.
 func (b *Backend) Pick(source netip.Addr, tried []*Server) *Server {
-	for _, tier := range [...][]*Server{b.ready, b.last} {
-		if s := b.pickFrom(tier, source, tried); s != nil {
+	turn := b.turn.position.Add(1) - 1
+	for g := Proven; g <= Unproven; g++ {
+		if s := b.pickOf(g, turn, source, tried); s != nil {
 			return s
 		}
+	}
+	if b.Grade() == Vouched {
+		return b.pickOf(Vouched, turn, source, tried)
 	}
 	return nil
 }
@@ -19,37 +31,69 @@ func (b *Backend) Pick(source netip.Addr, tried []*Server) *Server {
 // BySticky is the server a persistence cookie names, nil if there is none or it may not take a request.
 func (b *Backend) BySticky(cookie string) *Server {
 	for _, s := range b.Servers {
-		if s.Cookie == cookie && s.Usable() {
+		if s.Cookie == cookie && (s.Usable() || s.Takes(b.Grade())) {
 			return s
 		}
 	}
 	return nil
 }
 
-func (b *Backend) pickFrom(tier []*Server, source netip.Addr, tried []*Server) *Server {
-	if len(tier) == 0 {
+func (b *Backend) pickOf(g Grade, turn uint64, source netip.Addr, tried []*Server) *Server {
+	if s := b.pickFrom(b.ready, g, turn, source, tried); s != nil {
+		return s
+	}
+	return b.pickFrom(b.last, g, turn, source, tried)
+}
+
+func (b *Backend) pickFrom(tier []*Server, g Grade, turn uint64, source netip.Addr, tried []*Server) *Server {
+	at := b.whose(tier, g, turn, tried)
+	if at < 0 {
 		return nil
 	}
-	start := int((b.position.Add(1) - 1) % uint64(len(tier)))
-	var best *Server
-	var bestScore uint64
-	for i := range tier {
-		s := tier[(start+i)%len(tier)]
-		if !s.Usable() || slices.Contains(tried, s) {
+	best := tier[at]
+	if b.Spec.Balance == RoundRobin {
+		return best
+	}
+	bestScore := b.score(best, source)
+	for i := 1; i < len(tier); i++ {
+		s := tier[(at+i)%len(tier)]
+		if s.Grade() != g || slices.Contains(tried, s) {
 			continue
 		}
-		score := b.score(s, source)
-		if b.Spec.Balance == RoundRobin || best == nil || score > bestScore {
+		if score := b.score(s, source); score > bestScore {
 			best, bestScore = s, score
-		}
-		if b.Spec.Balance == RoundRobin {
-			break
 		}
 	}
 	return best
 }
 
-// score is what an algorithm prefers the larger of. Equal scores go round, because the walk starts at the round-robin position.
+// whose turn it is among the servers of a tier that have a grade and were not tried; -1 if there is none. The turns of a server that
+// is out go round among the others, so that its neighbour does not get twice as much.
+func (b *Backend) whose(tier []*Server, g Grade, turn uint64, tried []*Server) int {
+	if b.turn.even.Load() && len(tier) > 0 {
+		at := int(turn % uint64(len(tier)))
+		if s := tier[at]; s.Grade() == g && !slices.Contains(tried, s) {
+			return at
+		}
+	}
+	n := count(tier, g, tried)
+	if n == 0 {
+		return -1
+	}
+	nth, at := int(turn%uint64(n)), -1
+	for i, s := range tier {
+		if s.Grade() != g || slices.Contains(tried, s) {
+			continue
+		}
+		if at = i; nth == 0 {
+			break
+		}
+		nth--
+	}
+	return at
+}
+
+// score is what an algorithm prefers the larger of. Equal scores go round, because the walk starts at the server whose turn it is.
 func (b *Backend) score(s *Server, source netip.Addr) uint64 {
 	switch b.Spec.Balance {
 	case LeastConn:
