@@ -121,6 +121,8 @@ var processMetrics = [...]processMetric{
 		value: ofMarathon(func(m *Marathon) uint64 { return one(m.GuardActive) })},
 	{name: "eviction_guard_total", typ: counted, help: "Collapses held back.",
 		value: ofMarathon(func(m *Marathon) uint64 { return m.GuardTotal })},
+	{name: "backend_panic", typ: gauged, help: "1 while probes fail at all servers of a backend, which are used because Marathon vouches for them.",
+		label: "proxy", each: panics},
 	{name: "problems", typ: gauged, help: "Things wrong in the input, such as bad labels; /v1/problems lists them.",
 		value: func(rd *reading) float64 { return float64(len(rd.problems)) }},
 }
@@ -145,6 +147,15 @@ func eventAge(rd *reading) float64 {
 func readErrors(rd *reading, f func(string, float64)) {
 	for _, reason := range slices.Sorted(maps.Keys(rd.marathon.ReadErrors)) {
 		f(reason, float64(rd.marathon.ReadErrors[reason]))
+	}
+}
+
+// panics is about backends that are checked: no other can panic.
+func panics(rd *reading, f func(string, float64)) {
+	for i := range rd.rows {
+		if r := &rd.rows[i]; r.kind == backend && r.backend != nil && r.backend.Check != nil {
+			f(r.pxname, float64(one(r.panics)))
+		}
 	}
 }
 

@@ -111,6 +111,9 @@ func (p *Plan) restarted(h Health) *Checked {
 	return c
 }
 
+// Full says that it is up and did not fail of late.
+func (c *Checked) Full() bool { return c.Score >= c.Plan.full() }
+
 // full is the score of a server that did not fail of late.
 func (p *Plan) full() int { return p.Rise + p.Fall - 1 }
 
