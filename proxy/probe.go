@@ -93,7 +93,7 @@ func answer(conn io.Reader) route.Result {
 			return route.Result{Status: route.L7STS, Code: code, Text: reason(resp)}
 		}
 	}
-	return route.Result{Status: route.L7RSP, Text: "interim responses only"}
+	return route.Result{Status: route.L7RSP, Text: "Interim responses only"}
 }
 
 // reason is the phrase behind the status code.
