@@ -25,15 +25,6 @@ type checker struct {
 	probes  sync.WaitGroup
 }
 
-// visit is the next probe of a server.
-type visit struct {
-	server *route.Server
-	plan   *route.Plan
-	due    time.Time
-	place  int  // in the agenda, -1 while the probe is under way
-	off    bool // the server is not to be probed any more, or by another question
-}
-
 const (
 	mostProbes    = 512                   // under way at a time: each has a descriptor and a goroutine
 	leastInterval = 10 * time.Millisecond // whatever a plan asks for
@@ -70,7 +61,7 @@ func (c *checker) follow(backend string, servers []*route.Server) {
 		case v == nil || v.plan.Probe != p.Probe:
 			v = &visit{server: s, due: firstVisit(s, p, now)}
 			heap.Push(&c.agenda, v)
-		case v.place >= 0 && p.Interval < v.plan.Interval:
+		case v.place >= 0 && (p.Interval < v.plan.Interval || s.Health() == route.Initial):
 			v.due = earlier(v.due, firstVisit(s, p, now))
 			heap.Fix(&c.agenda, v.place)
 		}
@@ -185,33 +176,9 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// agenda is a heap of visits, the next one first.
-type agenda []*visit
-
-func (a agenda) Len() int           { return len(a) }
-func (a agenda) Less(i, j int) bool { return a[i].due.Before(a[j].due) }
-func (a agenda) Swap(i, j int) {
-	a[i], a[j] = a[j], a[i]
-	a[i].place, a[j].place = i, j
-}
-
-func (a *agenda) Push(x any) {
-	v := x.(*visit)
-	v.place = len(*a)
-	*a = append(*a, v)
-}
-
-func (a *agenda) Pop() any {
-	old := *a
-	v := old[len(old)-1]
-	old[len(old)-1] = nil
-	*a, v.place = old[:len(old)-1], -1
-	return v
-}
-
 // probed takes in what a probe found, and says so where it changes the server's health.
 func (p *Proxy) probed(s *route.Server, plan *route.Plan, r route.Result) {
-	now := time.Now()
+	now, was := time.Now(), s.Health()
 	if !s.Found(plan, r, now) {
 		return
 	}
@@ -229,9 +196,12 @@ func (p *Proxy) probed(s *route.Server, plan *route.Plan, r route.Result) {
 		zap.String("check", string(r.Status)), zap.Int("code", r.Code), zap.String("info", r.Text), zap.Duration("took", r.Took),
 		zap.Int("usable", k.Usable()), zap.Bool("panic", k.Grade() == route.Vouched),
 	}
-	if s.Health() == route.Up {
-		p.zap.Info("a server is up", fields...)
-	} else {
+	switch {
+	case s.Health() == route.Down:
 		p.zap.Warn("a server is down", fields...)
+	case was == route.Down:
+		p.zap.Info("a server is up", fields...)
+	default:
+		p.zap.Debug("a new server is up", fields...)
 	}
 }

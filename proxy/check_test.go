@@ -239,6 +239,24 @@ func TestAnotherQuestionIsAskedSoonAndTheOldOneNoMore(t *testing.T) {
 	})
 }
 
+func TestMarathonsGoodWordOnAServerThatIsDownHasItProbedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCheckers(t)
+		c.result = route.Result{Status: route.L4CON}
+		servers := c.set(1, false, "/", time.Hour)
+		c.after(time.Second, func() {})
+		c.mu.Lock()
+		c.result = route.Result{Status: route.L7OK, Code: 200}
+		c.mu.Unlock()
+		c.set(1, true, "/", time.Hour)
+		c.after(time.Second, func() {
+			if c.found != 2 || servers[0].Health() != route.Up {
+				t.Errorf("%d probes, and it is %v", c.found, servers[0].Health())
+			}
+		})
+	})
+}
+
 func TestAShorterIntervalHoldsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCheckers(t)

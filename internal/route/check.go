@@ -176,24 +176,25 @@ func (s *Server) SetHealth(h Health, now time.Time) {
 }
 
 // follow has it probed by a plan, nil for none. What is known of it stays known as long as the question stays; to a new question
-// only its answer can take a server out that serves.
+// only its answer can take a server out that serves. Where it is down and Marathon now vouches for it, it is asked anew: Marathon
+// knows more than its last answer.
 func (s *Server) follow(p *Plan, vouched bool, now time.Time) {
 	s.checking.Lock()
 	defer s.checking.Unlock()
-	s.vouched.Store(vouched)
+	news := s.vouched.Swap(vouched) != vouched
 	was, h := s.checked.Load(), s.Health()
 	if p == nil {
 		s.checked.Store(nil)
 		s.setHealth(NoCheck, now)
 		return
 	}
-	same := was != nil && was.Plan.Probe == p.Probe && was.Plan.Rise == p.Rise && was.Plan.Fall == p.Fall
+	asked := was != nil && was.Plan.Probe == p.Probe
 	switch {
 	case h == NoCheck, h == Initial && vouched:
 		h = Up
-	case h == Down && (was == nil || was.Plan.Probe != p.Probe):
+	case h == Down && (!asked || vouched && news):
 		h = Initial
-	case same:
+	case asked && was.Plan.Rise == p.Rise && was.Plan.Fall == p.Fall:
 		is := *was
 		is.Plan = p
 		s.checked.Store(&is)

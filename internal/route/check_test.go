@@ -197,7 +197,14 @@ func TestWithoutMarathonsWordThereIsNoPanic(t *testing.T) {
 		t.Errorf("%d servers are used that nobody vouches for", b.Usable())
 	}
 	table, _ = build(t, table, set(k))
-	want(t, "when it vouches again", slices.Sorted(slices.Values(picks(table.Backend("a_1"), 2))), []int{0, 1})
+	b = table.Backend("a_1")
+	want(t, "when it vouches again", slices.Sorted(slices.Values(picks(b, 2))), []int{0, 1})
+	found(b, 0, good)
+	want(t, "one answer is enough then", b.Servers[0].Health(), route.Up)
+	found(b, 1, bad)
+	want(t, "one answer is enough then", b.Servers[1].Health(), route.Down)
+	table, _ = build(t, table, set(k))
+	want(t, "no news", table.Backend("a_1").Servers[1].Health(), route.Down)
 }
 
 func TestMarathonsWordEndsTheWaitForTheFirstProbe(t *testing.T) {
