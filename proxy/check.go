@@ -132,6 +132,7 @@ func (c *checker) send(ctx context.Context, now time.Time) time.Duration {
 		}
 		heap.Pop(&c.agenda)
 		c.running++
+		v.server.SetProbed(true)
 		plan := v.plan
 		c.probes.Go(func() { c.visit(ctx, v, plan) })
 	}
@@ -141,7 +142,6 @@ func (c *checker) send(ctx context.Context, now time.Time) time.Duration {
 // visit probes a server and passes on the result, unless nobody wants it any more.
 func (c *checker) visit(ctx context.Context, v *visit, p *route.Plan) {
 	began := time.Now()
-	v.server.SetProbed(true)
 	r := c.probe(ctx, p)
 	v.server.SetProbed(false)
 	if ctx.Err() == nil && !c.isOff(v) {

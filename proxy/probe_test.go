@@ -211,6 +211,18 @@ func TestAProbeGoesToItsOwnPort(t *testing.T) {
 	}
 }
 
+func TestAProbeOfAConnectionLeavesNothingBehind(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	ends := make(chan error, 1000)
+	r.apply(probed(service(route.TCP, port, speak(t, func(c net.Conn) {
+		_, err := io.Copy(io.Discard, c)
+		ends <- err
+	})), "TCP", "", true))
+	if err := <-ends; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the connection ended with %v, want a reset: no TIME_WAIT for each probe", err)
+	}
+}
+
 func TestPathsOfChecksAreNeverMoreThanPaths(t *testing.T) {
 	for path, want := range map[string]string{
 		"": "/", "health": "/health", "/": "/", "/a?b=c&d": "/a?b=c&d", "/%20": "/%20", "/é": "/%C3%A9", "/a#b": "/a%23b",

@@ -132,6 +132,8 @@ func TestProbesCountForServerAndBackend(t *testing.T) {
 	if b.Usable() != 0 || b.Pick(netip.Addr{}, nil) != nil {
 		t.Error("a server that is down and not vouched for is used")
 	}
+	found(b, 0, good, good)
+	want(t, "chkdown after it came back", b.Stats.Sum(route.CheckDowns), 1)
 }
 
 func TestAServerNotProbedYetIsUsedOnlyWhileThereIsNoOther(t *testing.T) {
