@@ -1,6 +1,12 @@
 package proxy
 
-import "time"
+import (
+	"context"
+	"io"
+	"time"
+
+	"marathon-lb/internal/route"
+)
 
 // Budget and its method are there for tests.
 type Budget struct{ budget }
@@ -9,3 +15,21 @@ func (b *Budget) Take(now time.Time, inFlight int64) bool { return b.take(now, i
 
 // ReadPEM is for tests, the fuzz test among them.
 var ReadPEM = readPEM
+
+// MostProbes is how many probes may be under way.
+const MostProbes = mostProbes
+
+// Checker is a checker with a way to probe of the test's own.
+type Checker struct{ c *checker }
+
+func NewChecker(probe func(context.Context, *route.Plan) route.Result, found func(*route.Server, *route.Plan, route.Result)) Checker {
+	return Checker{newChecker(probe, found)}
+}
+
+func (c Checker) Follow(backend string, servers []*route.Server) { c.c.follow(backend, servers) }
+func (c Checker) Run(ctx context.Context)                        { c.c.run(ctx) }
+
+// Answer, Target and Failed are how answers are read, paths are written and errors are worded.
+func Answer(r io.Reader) route.Result { return answer(r) }
+func Target(path string) string       { return target(path) }
+func Failed(err error) route.Result   { return failed(err, "late", "bad") }

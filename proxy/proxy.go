@@ -27,6 +27,7 @@ type Proxy struct {
 	upstreams *upstreams
 	certs     *certStore
 	tls       *tls.Config
+	checks    *checker
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
@@ -55,6 +56,7 @@ func New(o Options, log *zap.Logger) *Proxy {
 	}
 	p.tls = p.tlsConfig()
 	p.engine = newHTTPEngine(p)
+	p.checks = newChecker(newProber(o.Timeouts.Connect).probe, p.probed)
 	p.table.Store(route.NewTable(1))
 	return p
 }
@@ -83,6 +85,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.certs.use(c, next)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
+	p.checks.followChange(c, next)
 	p.start()
 	p.close(diff.Close)
 	if len(errs) > 0 && len(diff.Close) > 0 { // an address that moved from all interfaces to one was in its own way
@@ -179,11 +182,12 @@ func (p *Proxy) Problems() []route.Problem {
 func (p *Proxy) Run(ctx context.Context) error {
 	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	var logging sync.WaitGroup
+	var logging, checking sync.WaitGroup
 	logging.Go(p.log.run)
 	var watching sync.WaitGroup
 	watching.Go(func() { p.certs.run(ctx) })
 	defer watching.Wait()
+	checking.Go(func() { p.checks.run(ctx) })
 	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
 	defer keep.Stop()
 	defer again.Stop()
@@ -191,6 +195,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			p.drain(cut)
+			checking.Wait()
 			p.log.end()
 			logging.Wait()
 			return nil

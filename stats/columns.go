@@ -29,6 +29,8 @@ var (
 	asSeconds   = tags{"Metric", "Counter", "u32"}
 	asAge       = tags{"Metric", "Age", "u32"}
 	asOutput    = tags{"Metric", "Output", "str"}
+	asCode      = tags{"Metric", "Output", "u32"}
+	asTook      = tags{"Metric", "Duration", "u64"}
 	asLimit     = tags{"Config", "Limit", "u32"}
 	asSetting   = tags{"Config", "Gauge", "u32"}
 	asWord      = tags{"Config", "Gauge", "str"}
@@ -104,9 +106,9 @@ var columns = [...]column{
 	{"rate", "FBS", asRate, of(func(r *row) int64 { return r.rate })},
 	{"rate_lim", "F", asLimit, zero},
 	{"rate_max", "FBS", asPeak, of(func(r *row) int64 { return r.rateMax })},
-	{"check_status", "S", asOutput, checkStatus},
-	{"check_code", "", asOutput, nil},
-	{"check_duration", "", asSeconds, nil},
+	{"check_status", "C", asOutput, checkStatus},
+	{"check_code", "C", asCode, checkCode},
+	{"check_duration", "C", asTook, checkDuration},
 	{"hrsp_1xx", "fbs", asTotal, counter(route.Resp1xx)},
 	{"hrsp_2xx", "fbs", asTotal, counter(route.Resp2xx)},
 	{"hrsp_3xx", "fbs", asTotal, counter(route.Resp3xx)},
@@ -124,7 +126,7 @@ var columns = [...]column{
 	{"comp_byp", "FB", asTotal, zero},
 	{"comp_rsp", "FB", asTotal, zero},
 	{"lastsess", "BS", asSignedAge, lastSession},
-	{"last_chk", "", asOutput, nil},
+	{"last_chk", "C", asOutput, lastCheck},
 	{"last_agt", "", asOutput, nil},
 	{"qtime", "BS", asAverage, of(func(r *row) int64 { return r.qtime[0] })},
 	{"ctime", "BS", asAverage, of(func(r *row) int64 { return r.ctime[0] })},
@@ -133,11 +135,11 @@ var columns = [...]column{
 	{"agent_status", "", asOutput, nil},
 	{"agent_code", "", asOutput, nil},
 	{"agent_duration", "", asSeconds, nil},
-	{"check_desc", "S", asOutput, checkDesc},
+	{"check_desc", "C", asOutput, checkDesc},
 	{"agent_desc", "", asOutput, nil},
-	{"check_rise", "S", asSetting, ofCheck(func(_ *row, c *route.Check) int { return c.Rise })},
-	{"check_fall", "S", asSetting, ofCheck(func(_ *row, c *route.Check) int { return c.Fall })},
-	{"check_health", "S", asSetting, ofCheck(checkHealth)},
+	{"check_rise", "C", asSetting, checkRise},
+	{"check_fall", "C", asSetting, checkFall},
+	{"check_health", "C", asSetting, checkHealth},
 	{"agent_rise", "", asSetting, nil},
 	{"agent_fall", "", asSetting, nil},
 	{"agent_health", "", asSetting, nil},
@@ -183,8 +185,8 @@ func col(name string) *column {
 	panic("stats: no column " + name)
 }
 
-// kinds are the kinds of row that a column or a family of metrics is about: F frontend, B backend, S server; a small letter means
-// only in http mode.
+// kinds are the kinds of row that a column or a family of metrics is about: F frontend, B backend, S server, C a server that is
+// probed; a small f, b or s means only in http mode.
 type kinds string
 
 // have says whether r is among the kinds.
@@ -195,6 +197,9 @@ func (k kinds) have(r *row) bool {
 			return true
 		case "fbs"[r.kind]:
 			return r.mode == route.HTTP
+		}
+		if k[i] == 'C' && r.probed() {
+			return true
 		}
 	}
 	return false

@@ -116,7 +116,7 @@ func TestCSVIsReadByZDD(t *testing.T) {
 
 func TestCSVIsReadStrictly(t *testing.T) {
 	body := still(t, "/haproxy?stats;csv")
-	if rows := parseCSV(t, body); len(rows) != 2+3+5+5+12 {
+	if rows := parseCSV(t, body); len(rows) != 2+3+7+7+16 {
 		t.Errorf("%d rows", len(rows))
 	}
 	r := csv.NewReader(strings.NewReader(body)) // haproxy_exporter
@@ -146,8 +146,10 @@ func TestCSVOrderIsHAProxys(t *testing.T) {
 	}
 	want := []string{"stats FRONTEND", "stats BACKEND",
 		"marathon_http_in FRONTEND", "marathon_http_appid_in FRONTEND", "marathon_https_in FRONTEND",
-		"db_10003 FRONTEND", "dead_10004 FRONTEND", "empty_10005 FRONTEND", "prod_api_10002 FRONTEND", "web_10001 FRONTEND",
-		"db_10003 BACKEND", "dead_10004 BACKEND", "empty_10005 BACKEND", "prod_api_10002 BACKEND", "web_10001 BACKEND"}
+		"db_10003 FRONTEND", "dead_10004 FRONTEND", "empty_10005 FRONTEND", "panic_10007 FRONTEND", "prod_api_10002 FRONTEND",
+		"shaky_10006 FRONTEND", "web_10001 FRONTEND",
+		"db_10003 BACKEND", "dead_10004 BACKEND", "empty_10005 BACKEND", "panic_10007 BACKEND", "prod_api_10002 BACKEND",
+		"shaky_10006 BACKEND", "web_10001 BACKEND"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
@@ -159,7 +161,6 @@ func TestCSVOrderIsHAProxys(t *testing.T) {
 // notKept are cells that HAProxy fills and we leave empty, because the core does not record what they say.
 var notKept = []string{
 	"srv_icur", "idle_conn_cur", "safe_conn_cur", // pools are not in the core
-	"check_status", "check_code", "check_duration", "last_chk", "check_desc", // results of our own probes
 }
 
 func TestCSVFillsTheCellsThatHAProxyFills(t *testing.T) {
@@ -167,7 +168,7 @@ func TestCSVFillsTheCellsThatHAProxyFills(t *testing.T) {
 		k := strings.Join([]string{r["type"], r["mode"], r["status"]}, " ")
 		switch {
 		case r["type"] == "2" && r["chkfail"] != "":
-			k += " checked"
+			k += " checked " + r["check_status"]
 		case r["type"] == "1" && r["pxname"] != "stats":
 			k += " service"
 		}
@@ -216,11 +217,17 @@ func TestCSVStatusWords(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"web_10001/FRONTEND":             "OPEN ",
-		"web_10001/10_0_1_11_31001":      "UP ",      // Marathon vouches for it
-		"web_10001/10_0_1_13_31003":      "DOWN ",    // a check failed
+		"web_10001/10_0_1_11_31001":      "UP L7OK",
+		"web_10001/10_0_1_12_31002":      "UP INI", // Marathon vouches for it until it is probed
+		"web_10001/10_0_1_13_31003":      "DOWN L7STS",
 		"web_10001/10_0_1_14_31004":      "DOWN INI", // waits for its first probe
 		"web_10001/10_0_1_15_31005":      "MAINT ",   // draining
-		"web_10001/10_0_1_16_31006":      "UP ",      // last resort
+		"web_10001/10_0_1_16_31006":      "UP L7OK",  // last resort
+		"db_10003/10_0_1_11_31001":       "UP L4OK",
+		"shaky_10006/10_0_1_11_31001":    "UP 3/4 L7STS",  // one of four that take it down
+		"shaky_10006/10_0_1_12_31002":    "DOWN 1/2 L7OK", // one of two that bring it back
+		"panic_10007/10_0_1_11_31001":    "DOWN L4CON",
+		"panic_10007/BACKEND":            "UP ", // Marathon vouches for both
 		"prod_api_10002/10_0_1_11_31001": "no check ",
 		"web_10001/BACKEND":              "UP ",
 		"dead_10004/BACKEND":             "DOWN ",
@@ -234,7 +241,7 @@ func TestCSVStatusWords(t *testing.T) {
 }
 
 func TestOptionsHideRows(t *testing.T) {
-	const all = 27
+	const all = 35
 	for _, c := range []struct {
 		options string
 		rows    int
@@ -243,7 +250,7 @@ func TestOptionsHideRows(t *testing.T) {
 		{"", all, "UP"},
 		{";norefresh", all, "UP"},
 		{";no-maint", all - 2, "UP (3/6)"},
-		{";up", all - 5, "UP (3/6)"}, // 2 in MAINT and 3 DOWN go; the one that waits for its probe stays
+		{";up", all - 7, "UP (3/6)"}, // 2 in MAINT and 5 DOWN go; those that wait for a probe, or come back, stay
 		{"?scope=WEB_", 8, "UP"},
 		{"?scope=web_&x", 8, "UP"},
 		{";up?scope=web_10001", 6, "UP (3/6)"},

@@ -65,6 +65,9 @@ var families = [...]family{
 	{"BS", "loadbalanced_total", counted, col("lbtot"), 0, "Requests placed by the balancing algorithm, not by a cookie.", nil},
 	{"F", "limit_session_rate", gauged, col("rate_lim"), 0, "Limit of new sessions a second, 0 for none.", nil},
 	{"FBS", "max_session_rate", gauged, col("rate_max"), 0, "Most new sessions in a second since the start.", nil},
+	{"C", "check_status", gauged, nil, 0, "1 for the result of the last probe, 0 for the others.", &split{"state", checkStates, hasCheckState}},
+	{"C", "check_code", gauged, &column{rows: "C", value: checkCodeOrNone}, 0, "Status code that answered the last probe, 0 for none.", nil},
+	{"C", "check_duration_seconds", gauged, col("check_duration"), ms, "Duration of the last probe; NaN before the first.", nil},
 	{"fbs", "http_responses_total", counted, nil, 0, "Responses by class of their status code.",
 		&split{"code", []string{"1xx", "2xx", "3xx", "4xx", "5xx", "other"}, responses}},
 	{"f", "http_requests_rate_max", gauged, col("req_rate_max"), 0, "Most requests in a second since the start.", nil},
@@ -102,6 +105,7 @@ var families = [...]family{
 	{"B", "agg_server_status", gauged, nil, 0, "Servers by status.", &split{"state", serverStates, serversIn}},
 	{"B", "agg_server_check_status", gauged, nil, 0, "Servers by status; HAProxy keeps this old name of agg_server_status.",
 		&split{"state", serverStates, serversIn}},
+	{"B", "agg_check_status", gauged, nil, 0, "Servers by the result of their last probe.", &split{"state", checkStates, foundOf}},
 }
 
 // serverStates are HAProxy's words in its order. DRAIN and NOLB do not occur: a server that drains reads MAINT.
@@ -120,7 +124,7 @@ func responses(r *row, i int) float64 { return float64(r.counts[route.Resp1xx+ro
 
 // about says whether there is such a family for a kind of row.
 func (f *family) about(k kind) bool {
-	return strings.ContainsAny(string(f.rows), [...]string{"Ff", "Bb", "Ss"}[k])
+	return strings.ContainsAny(string(f.rows), [...]string{"Ff", "Bb", "SsC"}[k])
 }
 
 func (f *family) name(k kind) string {

@@ -50,6 +50,8 @@ func every(now time.Time) *route.Table {
 		service("/db", 10003, route.TCP, check, 2),
 		service("/dead", 10004, route.HTTP, check, 1),
 		service("/empty", 10005, route.HTTP, check, 0),
+		service("/shaky", 10006, route.HTTP, check, 2),
+		service("/panic", 10007, route.HTTP, check, 2),
 	}}
 	for _, b := range spec.Backends {
 		spec.Listeners = append(spec.Listeners, route.ListenerSpec{
@@ -61,18 +63,40 @@ func every(now time.Time) *route.Table {
 	web.Servers[4].State, web.Servers[5].State = route.Draining, route.LastResort
 	spec.Backends[1].Servers[2].State = route.Draining
 
+	web.Servers[3].Vouched = false
+	spec.Backends[3].Servers[0].Vouched = false
 	table, _ := route.Build(route.NewTable(2), spec.Change(now))
-	for backend, healths := range map[string][]route.Health{
-		"web_10001":  {route.Up, route.Up, route.Down, route.Initial, route.Up, route.Up},
-		"db_10003":   {route.Up, route.Down},
-		"dead_10004": {route.Down},
-	} {
-		for i, h := range healths {
-			table.Backend(backend).Servers[i].SetHealth(h, now)
-		}
-		table.Backend(backend).Stats.SetUp(table.Backend(backend).Usable() > 0, now)
+	probe(table, now, "web_10001", 0, passed)
+	probe(table, now, "web_10001", 2, wrongStatus, wrongStatus, wrongStatus, wrongStatus)
+	probe(table, now, "web_10001", 5, passed)
+	probe(table, now, "db_10003", 0, connected)
+	probe(table, now, "db_10003", 1, refused, refused, refused, refused)
+	probe(table, now, "dead_10004", 0, refused)
+	probe(table, now, "shaky_10006", 0, passed, wrongStatus)
+	probe(table, now, "shaky_10006", 1, stalled, stalled, stalled, stalled, passed)
+	for i := range 2 {
+		probe(table, now, "panic_10007", i, refused, refused, refused, refused)
 	}
 	return table
+}
+
+// What probes find.
+var (
+	passed      = route.Result{Status: route.L7OK, Code: 200, Took: 1700 * time.Microsecond}
+	wrongStatus = route.Result{Status: route.L7STS, Code: 503, Took: 2 * time.Millisecond, Text: `Not "well", yet`}
+	stalled     = route.Result{Status: route.L7TOUT, Took: time.Second}
+	connected   = route.Result{Status: route.L4OK}
+	refused     = route.Result{Status: route.L4CON, Text: "Connection refused"}
+)
+
+// probe has a server probed with these results, one after the other.
+func probe(t *route.Table, now time.Time, backend string, i int, results ...route.Result) {
+	b := t.Backend(backend)
+	for _, r := range results {
+		if s := b.Servers[i]; s.Found(s.Plan(), r, now) {
+			b.NoteHealth(now)
+		}
+	}
 }
 
 // service is a backend with n servers on 10.0.1.11 and up, which Marathon vouches for.

@@ -71,7 +71,7 @@ func cards(v *view) []*card {
 			all = append(all, c)
 		}
 		if r.kind == backend && r.backend != nil {
-			c.About = about(r.backend)
+			c.About = about(r)
 		}
 		c.Rows = append(c.Rows, r)
 	}
@@ -82,7 +82,8 @@ func cards(v *view) []*card {
 const mostHosts = 4
 
 // about says in the title of a card what the backend is to Marathon's users: its app and where it is reached.
-func about(b *route.BackendSpec) string {
+func about(r *row) string {
+	b := r.backend
 	say := []string{b.App}
 	for i, r := range b.Rules {
 		if i == mostHosts {
@@ -95,6 +96,9 @@ func about(b *route.BackendSpec) string {
 	}
 	if b.Closed {
 		say = append(say, "closed: a restriction of access cannot be honoured, see the problems above")
+	}
+	if r.panics {
+		say = append(say, "panic: probes fail at every server, so those that Marathon vouches for are used all the same")
 	}
 	return strings.Join(say, " · ")
 }

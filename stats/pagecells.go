@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"strings"
 	"time"
+
+	"marathon-lb/internal/route"
 )
 
 // pageColumn is a column of the page's tables, under a group of columns.
@@ -148,24 +150,43 @@ func statusCell(r *row) pageCell {
 		words = append(words, "(draining)")
 	case r.backup:
 		words = append(words, "(last resort)")
+	case r.panics:
+		words = append(words, "(panic)")
+	}
+	if r.probed() {
+		words = append(words, direction(r.check)...)
 	}
 	c.text = esc(strings.Join(words, " "))
 	return c
 }
 
-// lastCheckCell says who checks the server. A frontend has nothing in this column and those after it.
+// direction is an arrow for a server whose probes begin to say something else.
+func direction(c *route.Checked) []string {
+	switch {
+	case c.Health == route.Down && c.Score > 0:
+		return []string{"↑"}
+	case c.Health == route.Up && !c.Full():
+		return []string{"↓"}
+	}
+	return nil
+}
+
+// lastCheckCell is the result of the last probe: "L7OK/200 in 1ms". A frontend has nothing in this column and those after it.
 func lastCheckCell(r *row) pageCell {
 	switch {
 	case r.kind == frontend:
 		return pageCell{span: 8}
-	case r.kind == backend || r.draining || !r.checked:
+	case !r.probed():
 		return pageCell{}
-	case r.waiting:
-		return pageCell{text: "INI", class: "ac", tip: []tip{title("Waits for its first probe")}}
-	case r.status == "UP":
-		return pageCell{text: "Marathon", class: "ac", tip: []tip{title("Marathon's own health checks all pass")}}
 	}
-	return pageCell{}
+	text := checkStatus(r).s
+	if r.check.Code != 0 {
+		text += fmt.Sprintf("/%d", r.check.Code)
+	}
+	if r.check.Status != route.INI {
+		text += fmt.Sprintf(" in %dms", r.check.Took.Milliseconds())
+	}
+	return pageCell{text: esc(text), class: "ac", tip: lastCheckTip(r)}
 }
 
 func weightCell(r *row) pageCell {
@@ -191,7 +212,7 @@ func roleCell(name string) func(*row) pageCell {
 func checkCell(name string, span int) func(*row) pageCell {
 	cell := plainCell(name)
 	return func(r *row) pageCell {
-		if r.kind == server && !r.checked {
+		if r.kind == server && r.check == nil {
 			return pageCell{span: span}
 		}
 		return cell(r)

@@ -108,6 +108,29 @@ func abortTip(r *row) []tip {
 	}
 }
 
+// lastCheckTip says what the result of a probe means, what the server or the system said, and where Marathon's word counts more.
+func lastCheckTip(r *row) []tip {
+	words := checkText(r.check.Status)
+	if r.check.Text != "" {
+		words += ": " + r.check.Text
+	}
+	tips := []tip{title(esc(words))}
+	switch {
+	case r.waits():
+		tips = append(tips, title("Nobody vouches for it: it waits for its first good probe"))
+	case r.check.Status == route.INI:
+		tips = append(tips, title("Marathon vouches for it until it is probed"))
+	}
+	return tips
+}
+
+func checkTip(r *row) []tip {
+	if r.kind != server {
+		return nil
+	}
+	return []tip{title("Failed probes while it was up")}
+}
+
 // nameTip says what a row stands for in Marathon's terms, which HAProxy cannot know.
 func nameTip(r *row) []tip {
 	switch {

@@ -145,6 +145,8 @@ var processMetrics = [...]processMetric{
 		of: ofMarathon(func(m *Marathon) uint64 { return one(m.GuardActive) })},
 	{name: "eviction_guard_total", typ: counted, help: "Collapses held back.",
 		of: ofMarathon(func(m *Marathon) uint64 { return m.GuardTotal })},
+	{name: "backend_panic", typ: gauged, help: "1 while probes fail at all servers of a backend, which are used because Marathon vouches for them.",
+		labels: []string{"proxy"}, each: panics},
 	{name: "problems", typ: gauged, help: "Things wrong in the input, such as bad labels; /v1/problems lists them.",
 		value: func(rd *reading) float64 { return float64(len(rd.problems)) }},
 	{name: "certificate_not_after_timestamp_seconds", typ: gauged, help: "Until when a certificate is valid, in seconds of Unix time.",
@@ -179,6 +181,15 @@ func validity(rd *reading, add addSample) {
 func readErrors(m *Marathon, _ *reading, add addSample) {
 	for _, reason := range slices.Sorted(maps.Keys(m.ReadErrors)) {
 		add(float64(m.ReadErrors[reason]), reason)
+	}
+}
+
+// panics is about backends that are checked: no other can panic.
+func panics(rd *reading, add addSample) {
+	for i := range rd.rows {
+		if r := &rd.rows[i]; r.kind == backend && r.backend != nil && r.backend.Check != nil {
+			add(float64(one(r.panics)), r.pxname)
+		}
 	}
 }
 

@@ -65,9 +65,6 @@ var absent = map[string][]string{
 	"there is no zlib": {"haproxy_process_current_zlib_memory", "haproxy_process_max_zlib_memory"},
 	"nobody counts these yet": {
 		"haproxy_process_stopping", "haproxy_process_dropped_logs_total", "haproxy_process_failed_resolutions"},
-	"there are no probes of our own yet": {
-		"haproxy_server_check_status", "haproxy_server_check_code", "haproxy_server_check_duration_seconds",
-		"haproxy_backend_agg_check_status"},
 	"pools are not in the core": {"haproxy_server_idle_connections_current", "haproxy_server_unsafe_idle_connections_current",
 		"haproxy_server_safe_idle_connections_current"},
 }
@@ -126,35 +123,58 @@ func TestMetricsAreDescribed(t *testing.T) {
 func TestMetricsTellWhatTheCSVTells(t *testing.T) {
 	body := get(t, good(t), "/metrics")
 	for name, want := range map[string]string{
-		`haproxy_frontend_status{proxy="web_10001",state="UP"}`:                                        "1",
-		`haproxy_frontend_http_responses_total{proxy="web_10001",code="2xx"}`:                          "148226",
-		`haproxy_backend_status{proxy="dead_10004",state="DOWN"}`:                                      "1",
-		`haproxy_backend_agg_server_status{proxy="web_10001",state="UP"}`:                              "3",
-		`haproxy_backend_agg_server_status{proxy="web_10001",state="MAINT"}`:                           "1",
-		`haproxy_backend_active_servers{proxy="web_10001"}`:                                            "2",
-		`haproxy_backend_backup_servers{proxy="web_10001"}`:                                            "1",
-		`haproxy_backend_total_time_average_seconds{proxy="web_10001"}`:                                "0.393",
-		`haproxy_server_status{proxy="prod_api_10002",server="10_0_1_11_31001",state="UP"}`:            "1",
-		`haproxy_server_status{proxy="prod_api_10002",server="10_0_1_13_31003",state="MAINT"}`:         "1",
-		`haproxy_server_status{proxy="web_10001",server="10_0_1_13_31003",state="DOWN"}`:               "1",
-		`haproxy_server_limit_sessions{proxy="web_10001",server="10_0_1_11_31001"}`:                    "NaN",
-		`haproxy_server_check_failures_total{proxy="prod_api_10002",server="10_0_1_11_31001"}`:         "NaN",
-		`haproxy_server_last_session_seconds{proxy="web_10001",server="10_0_1_13_31003"}`:              "-1",
-		`haproxy_server_http_responses_total{proxy="web_10001",server="10_0_1_11_31001",code="other"}`: "0",
-		`haproxy_process_listeners`:                        "9",
-		`haproxy_process_build_info{version="1.0.0-test"}`: "1",
-		`haproxy_process_max_connections`:                  "512",
-		`marathon_up`:                                      "1",
-		`marathon_read_errors_total{reason="timeout"}`:     "3",
-		`marathon_reconnects_total`:                        "2",
-		`sse_bad_events_total`:                             "1",
-		`table_builds_total`:                               "9",
-		`eviction_guard_active`:                            "0",
-		`problems`:                                         "2",
+		`haproxy_frontend_status{proxy="web_10001",state="UP"}`:                                             "1",
+		`haproxy_frontend_http_responses_total{proxy="web_10001",code="2xx"}`:                               "233290",
+		`haproxy_backend_status{proxy="dead_10004",state="DOWN"}`:                                           "1",
+		`haproxy_backend_agg_server_status{proxy="web_10001",state="UP"}`:                                   "3",
+		`haproxy_backend_agg_server_status{proxy="web_10001",state="MAINT"}`:                                "1",
+		`haproxy_backend_active_servers{proxy="web_10001"}`:                                                 "2",
+		`haproxy_backend_backup_servers{proxy="web_10001"}`:                                                 "1",
+		`haproxy_backend_total_time_average_seconds{proxy="web_10001"}`:                                     "0.516",
+		`haproxy_server_status{proxy="prod_api_10002",server="10_0_1_11_31001",state="UP"}`:                 "1",
+		`haproxy_server_status{proxy="prod_api_10002",server="10_0_1_13_31003",state="MAINT"}`:              "1",
+		`haproxy_server_status{proxy="web_10001",server="10_0_1_13_31003",state="DOWN"}`:                    "1",
+		`haproxy_server_limit_sessions{proxy="web_10001",server="10_0_1_11_31001"}`:                         "NaN",
+		`haproxy_server_check_failures_total{proxy="prod_api_10002",server="10_0_1_11_31001"}`:              "NaN",
+		`haproxy_server_last_session_seconds{proxy="web_10001",server="10_0_1_13_31003"}`:                   "-1",
+		`haproxy_server_http_responses_total{proxy="web_10001",server="10_0_1_11_31001",code="other"}`:      "0",
 		`certificate_not_after_timestamp_seconds{certificate="/certs/a.pem",hosts="a.example,*.a.example"}`: "1.9e+09",
+		`haproxy_process_listeners`: "11",
+		`haproxy_server_check_status{proxy="web_10001",server="10_0_1_13_31003",state="L7STS"}`: "1",
+		`haproxy_server_check_status{proxy="web_10001",server="10_0_1_13_31003",state="L7OK"}`:  "0",
+		`haproxy_server_check_status{proxy="web_10001",server="10_0_1_14_31004",state="L7OK"}`:  "0",
+		`haproxy_server_check_code{proxy="web_10001",server="10_0_1_13_31003"}`:                 "503",
+		`haproxy_server_check_code{proxy="db_10003",server="10_0_1_11_31001"}`:                  "0",
+		`haproxy_server_check_duration_seconds{proxy="web_10001",server="10_0_1_13_31003"}`:     "0.002",
+		`haproxy_server_check_duration_seconds{proxy="web_10001",server="10_0_1_12_31002"}`:     "NaN",
+		`haproxy_server_check_failures_total{proxy="web_10001",server="10_0_1_13_31003"}`:       "4",
+		`haproxy_server_check_up_down_total{proxy="web_10001",server="10_0_1_13_31003"}`:        "1",
+		`haproxy_server_check_failures_total{proxy="dead_10004",server="10_0_1_11_31001"}`:      "0", // it never was up
+		`haproxy_server_status{proxy="shaky_10006",server="10_0_1_11_31001",state="UP"}`:        "1",
+		`haproxy_server_status{proxy="shaky_10006",server="10_0_1_12_31002",state="DOWN"}`:      "1",
+		`haproxy_backend_check_up_down_total{proxy="dead_10004"}`:                               "1", // it was used until its first probe
+		`haproxy_backend_agg_check_status{proxy="web_10001",state="L7OK"}`:                      "2",
+		`haproxy_backend_agg_check_status{proxy="web_10001",state="L7STS"}`:                     "1",
+		`backend_panic{proxy="panic_10007"}`:                                                    "1",
+		`backend_panic{proxy="web_10001"}`:                                                      "0",
+		`backend_panic{proxy="dead_10004"}`:                                                     "0",
+		`haproxy_process_build_info{version="1.0.0-test"}`:                                      "1",
+		`haproxy_process_max_connections`:                                                       "512",
+		`marathon_up`:                                                                           "1",
+		`marathon_read_errors_total{reason="timeout"}`:                                          "3",
+		`marathon_reconnects_total`:                                                             "2",
+		`sse_bad_events_total`:                                                                  "1",
+		`table_builds_total`:                                                                    "9",
+		`eviction_guard_active`:                                                                 "0",
+		`problems`:                                                                              "2",
 	} {
 		if got := series(t, body, name); got != want {
 			t.Errorf("%s %s, want %s", name, got, want)
+		}
+	}
+	for _, line := range []string{`haproxy_server_check_status{proxy="prod_api_10002"`, `server="10_0_1_15_31005",state="L7OK"`, `backend_panic{proxy="prod_api_10002"}`} {
+		if strings.Contains(body, line) {
+			t.Errorf("what nobody probes has %s", line)
 		}
 	}
 	if regexp.MustCompile(`http_(requests|responses)_total\{proxy="db_10003"`).MatchString(body) {

@@ -219,7 +219,7 @@ func TestStatusAndProblemsAreJSON(t *testing.T) {
 	addr := good(t)
 	for target, want := range map[string][]string{
 		"/v1/problems": {`"problems": [`, `"label": "HAPROXY_0_MODE"`, `"remedy": "write http or tcp"`, `"value": "<b>heavy</b>"`},
-		"/v1/status": {`"generation": 1`, `"servers": 12`, `"usable": 6`, `"draining": 2`, `"problems": 2`,
+		"/v1/status": {`"generation": 1`, `"servers": 16`, `"usable": 9`, `"draining": 2`, `"problems": 2`,
 			`"endpoint": "http://m1.example:8080"`},
 		"/v1/verdicts": {`"why": "exposed"`},
 	} {

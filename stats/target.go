@@ -121,6 +121,6 @@ func (q query) filter(rows []row) []row {
 }
 
 func (q query) hides(r *row) bool {
-	down := r.status == "DOWN" && !r.waiting // one that waits for its first probe is on its way up
+	down := r.status == "DOWN" && !r.waits() // one that waits for its first probe is on its way up
 	return r.draining && (q.hideDown || q.hideMaint) || down && q.hideDown
 }

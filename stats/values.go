@@ -1,7 +1,5 @@
 package stats
 
-import "marathon-lb/internal/route"
-
 // never is for columns that a reader expects but that have no value here: /metrics says NaN.
 func never(*row) cell { return cell{} }
 
@@ -45,7 +43,7 @@ func backups(r *row) int64 {
 
 func ifChecked(f func(*row) cell) func(*row) cell {
 	return func(r *row) cell {
-		if r.kind == server && !r.checked {
+		if r.kind == server && r.check == nil {
 			return cell{}
 		}
 		return f(r)
@@ -57,41 +55,4 @@ func lastSession(r *row) cell {
 		return num(-1)
 	}
 	return secs(r.lastsess)
-}
-
-// checkStatus: a probe of our own that was not answered yet. What Marathon says of a task has no code of HAProxy's.
-func checkStatus(r *row) cell {
-	if r.waiting && !r.draining {
-		return str("INI")
-	}
-	return cell{}
-}
-
-func checkDesc(r *row) cell {
-	switch {
-	case r.draining || !r.checked:
-		return cell{}
-	case r.waiting:
-		return str("Initializing")
-	case r.status == "UP":
-		return str("Vouched for by Marathon")
-	}
-	return cell{}
-}
-
-func ofCheck(f func(*row, *route.Check) int) func(*row) cell {
-	return func(r *row) cell {
-		if r.draining || !r.checked || r.backend.Check == nil {
-			return cell{}
-		}
-		return num(int64(f(r, r.backend.Check)))
-	}
-}
-
-// checkHealth is HAProxy's counter from 0 (down) to rise+fall-1 (up without a failed probe).
-func checkHealth(r *row, c *route.Check) int {
-	if r.status == "UP" {
-		return c.Rise + c.Fall - 1
-	}
-	return 0
 }

@@ -30,11 +30,14 @@ type row struct {
 	backend  *route.BackendSpec  // of a backend or server; nil for the stats page's own
 	server   *route.Server       // of a server
 
-	draining, backup, checked, waiting bool // of a server
+	draining, backup bool           // of a server
+	check            *route.Checked // of a server that is checked
 
-	inUse                    int              // of a backend: servers that are used now: ready ones, or last resorts where none is
-	active, backups, servers int              // of a backend: ready ones and last resorts that are up, and all
-	states                   map[string]int64 // of a backend: how many servers have each status, as /metrics words it
+	panics                   bool                        // of a backend: all its probes fail, and servers are used all the same
+	inUse                    int                         // of a backend: servers that are used now: ready ones, or last resorts where none is
+	active, backups, servers int                         // of a backend: ready ones and last resorts that are up, and all
+	states                   map[string]int64            // of a backend: how many servers have each status, as /metrics words it
+	found                    map[route.CheckStatus]int64 // of a backend: how many servers had each result of their last probe
 
 	lastchg, downtime time.Duration // since the last change of status, and in which no request could be taken
 
@@ -101,19 +104,24 @@ func (v *view) addFrontend(l *route.ListenerSpec, s *route.Stats) {
 func (v *view) addBackend(b *route.Backend) {
 	r := row{
 		kind: backend, pxname: b.Spec.Name, svname: "BACKEND", mode: b.Spec.Mode, iid: b.Stats.IID, status: "DOWN", class: "backend",
-		backend: &b.Spec, inUse: b.Usable(), states: map[string]int64{},
+		backend: &b.Spec, inUse: b.Usable(), states: map[string]int64{}, found: map[route.CheckStatus]int64{},
 		lastchg: v.now.Sub(b.Stats.Changed()), downtime: b.Stats.Downtime(v.now), meters: v.read(b.Stats),
 	}
 	r.slim = v.maxconn
 	if r.inUse > 0 {
 		r.status = "UP"
 	}
+	grade := b.Grade()
+	r.panics = grade == route.Vouched
 	for _, s := range b.Rows() {
 		sr := v.serverRow(b, s)
 		r.servers++
 		r.states[sr.state()]++
+		if sr.probed() {
+			r.found[sr.check.Status]++
+		}
 		switch {
-		case !s.Usable():
+		case !s.Takes(grade):
 		case sr.backup:
 			r.backups++
 		default:
@@ -125,45 +133,19 @@ func (v *view) addBackend(b *route.Backend) {
 }
 
 func (v *view) serverRow(b *route.Backend, s *route.Server) row {
-	health := s.Health()
 	r := row{
 		kind: server, pxname: b.Spec.Name, svname: s.Name, mode: b.Spec.Mode, iid: b.Stats.IID, sid: s.ID,
 		backend: &b.Spec, server: s, draining: s.State() == route.Draining, backup: s.State() == route.LastResort,
-		checked: health != route.NoCheck, waiting: health == route.Initial,
+		check:   s.Checked(),
 		lastchg: v.now.Sub(s.Changed()), downtime: s.Stats.Downtime(v.now), meters: v.read(s.Stats),
 	}
 	// A name's counters may serve a new server while the old one of that name still leaves: the row is about this one.
 	r.scur = s.InFlight()
-	r.status, r.class = serverStatus(r.draining, health)
+	r.status, r.class = serverStatus(r.draining, r.check)
 	if r.backup {
 		r.class = strings.Replace(r.class, "active", "backup", 1)
 	}
 	return r
-}
-
-// serverStatus is HAProxy's word for a server and the class of its row. A draining server reads MAINT because zdd.py waits for
-// that word; one that waits for its first probe is DOWN, not "UP 1/3" as in HAProxy, because it takes no request.
-func serverStatus(draining bool, h route.Health) (status, class string) {
-	switch {
-	case draining:
-		return "MAINT", "maintain"
-	case h == route.NoCheck:
-		return "no check", "active_no_check"
-	case h == route.Up:
-		return "UP", "active_up"
-	case h == route.Initial:
-		return "DOWN", "active_going_up"
-	}
-	return "DOWN", "active_down"
-}
-
-// state is the row's status in the words of /metrics, where an unchecked server and an open frontend count as up.
-func (r *row) state() string {
-	switch r.status {
-	case "OPEN", "no check":
-		return "UP"
-	}
-	return r.status
 }
 
 // share is what a backend's status is followed by when servers may be hidden: those that are up, and all.

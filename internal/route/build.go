@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -118,12 +117,12 @@ func (b *builder) setBackend(spec BackendSpec) {
 	old := b.Backend(spec.Name)
 	k := &Backend{Spec: spec}
 	if old != nil {
-		k.Stats, k.position = old.Stats, old.position
+		k.Stats, k.turn = old.Stats, old.turn
 		if !old.Gone && !slices.Equal(old.Spec.Rules, spec.Rules) {
 			b.unbind(old.Spec)
 		}
 	} else {
-		k.Stats, k.position = b.stats(spec.Name, "BACKEND"), new(atomic.Uint64)
+		k.Stats, k.turn = b.stats(spec.Name, "BACKEND"), new(turn)
 	}
 	if old == nil || old.Gone || !slices.Equal(old.Spec.Rules, spec.Rules) {
 		b.bind(spec)
@@ -151,7 +150,7 @@ func (b *builder) adopt(k, old *Backend) {
 			s = b.newServer(key, spec, live)
 		}
 		delete(live, key)
-		b.tell(s, spec, k.Spec.Check)
+		b.tell(s, spec, k.Spec.plan(spec))
 		k.Servers = append(k.Servers, s)
 	}
 	if old != nil {
@@ -163,19 +162,19 @@ func (b *builder) adopt(k, old *Backend) {
 		}
 	}
 	k.sortTiers()
+	k.noteServers(b.now)
 	k.noteUp(b.now)
 }
 
-// noteUp tells the counters who can take requests. A name's counters may be shared by one that leaves and its successor, who has
-// the last word.
-func (k *Backend) noteUp(now time.Time) {
+// noteServers tells the counters who can take requests. A name's counters may be shared by one that leaves and its successor, who
+// has the last word.
+func (k *Backend) noteServers(now time.Time) {
 	for _, s := range k.Leaving {
 		s.Stats.SetUp(false, now)
 	}
 	for _, s := range k.Servers {
 		s.Stats.SetUp(s.Usable(), now)
 	}
-	k.Stats.SetUp(k.Usable() > 0, now)
 }
 
 // newServer makes a live server with the counters of its name: those of a server of that name that still leaves, or retired ones.
@@ -189,22 +188,19 @@ func (b *builder) newServer(key Key, spec ServerSpec, live map[Key]*Server) *Ser
 	if s.Stats == nil {
 		s.Stats = b.stats(key.Backend, spec.Name)
 	}
+	s.health.Store(uint32(Initial))
 	s.changed.Store(b.now.UnixNano())
 	return s
 }
 
-// tell passes on what the spec says of the server. A check counts only as far as Marathon vouches for its result.
-func (b *builder) tell(s *Server, spec ServerSpec, check *Check) {
+// tell passes on what the spec says of the server, and how it is probed.
+func (b *builder) tell(s *Server, spec ServerSpec, plan *Plan) {
 	was := s.State()
 	s.setState(spec.State, b.now)
 	if spec.State == Draining && was != Draining {
 		b.diff.Left = append(b.diff.Left, s)
 	}
-	if check != nil && spec.Vouched {
-		s.SetHealth(Up, b.now)
-	} else {
-		s.SetHealth(NoCheck, b.now)
-	}
+	s.follow(plan, spec.Vouched, b.now)
 }
 
 func (b *builder) leave(s *Server) {
@@ -232,7 +228,7 @@ func (b *builder) dropBackend(name string) {
 		return
 	}
 	b.unbind(old.Spec)
-	k := &Backend{Spec: old.Spec, Gone: true, Stats: old.Stats, position: old.position}
+	k := &Backend{Spec: old.Spec, Gone: true, Stats: old.Stats, turn: old.turn}
 	k.Spec.Servers, k.Spec.Rules = nil, nil
 	b.adopt(k, old)
 	b.backends.set(name, k)

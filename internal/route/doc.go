@@ -5,6 +5,6 @@
 // marathon makes Changes, Build turns them into the next Table, proxy serves it and stats shows it. Nothing here opens a
 // socket, and nothing here reads Marathon's JSON.
 //
-// Read in this order: spec.go (the wish), server.go and stats.go (what lives), table.go and build.go (the table),
-// match.go and pick.go (the two questions a request asks).
+// Read in this order: spec.go (the wish), server.go, check.go and stats.go (what lives), table.go and build.go (the table),
+// match.go, grade.go and pick.go (the two questions a request asks).
 package route

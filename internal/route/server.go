@@ -2,6 +2,7 @@ package route
 
 import (
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,17 +20,6 @@ const (
 // String is the state's word in text forms.
 func (s State) String() string { return [...]string{"ready", "last-resort", "draining"}[s] }
 
-// Health is what checks say of a server.
-type Health uint32
-
-// The healths.
-const (
-	NoCheck Health = iota // nobody checks it: it counts as available
-	Up
-	Initial // waits for its first probe
-	Down
-)
-
 // Key names one live server. Pooled connections and retries are bound to it, not to the address: a freed host port can belong
 // to another app within seconds.
 type Key struct {
@@ -46,10 +36,15 @@ type Server struct {
 	Stats  *Stats // of (backend, server name), shared with an earlier server of the same name
 
 	state    atomic.Uint32
-	health   atomic.Uint32
+	health   atomic.Uint32 // that of checked, for requests to read
+	vouched  atomic.Bool
 	inflight atomic.Int64
 	drained  atomic.Int64 // Unix nanoseconds since when it drains, 0 if it does not
 	changed  atomic.Int64 // Unix nanoseconds of the last change of status
+
+	checking sync.Mutex // held to change what checks know
+	checked  atomic.Pointer[Checked]
+	probed   atomic.Bool
 }
 
 // State is what Marathon last said of it.
@@ -69,8 +64,11 @@ func (s *Server) DrainingSince() time.Time {
 	return time.Time{}
 }
 
-// Usable says whether it may take a new request at all, as a last resort included.
-func (s *Server) Usable() bool { return s.State() != Draining && s.Health() <= Up }
+// SetProbed says that a probe of it is under way, or no longer.
+func (s *Server) SetProbed(is bool) { s.probed.Store(is) }
+
+// Probed says whether a probe of it is under way.
+func (s *Server) Probed() bool { return s.probed.Load() }
 
 // Begin counts a request, tunnel or TCP connection that now runs on it; every Begin is followed by exactly one End.
 func (s *Server) Begin() {
@@ -86,14 +84,6 @@ func (s *Server) End() int64 {
 
 // InFlight is how many requests, tunnels and TCP connections run on it now.
 func (s *Server) InFlight() int64 { return s.inflight.Load() }
-
-// SetHealth records what a check found at now.
-func (s *Server) SetHealth(h Health, now time.Time) {
-	if Health(s.health.Swap(uint32(h))) != h {
-		s.changed.Store(now.UnixNano())
-		s.Stats.SetUp(s.Usable(), now)
-	}
-}
 
 func (s *Server) setState(st State, now time.Time) {
 	if State(s.state.Swap(uint32(st))) == st {

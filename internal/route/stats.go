@@ -112,19 +112,20 @@ func (s *Stats) Last() time.Time {
 // Since is when the name first appeared.
 func (s *Stats) Since() time.Time { return time.Unix(0, s.since.Load()) }
 
-// SetUp notes at now whether the server or backend can take requests. Build does so, and SetHealth for a server; whoever calls
-// SetHealth does it for the backend.
-func (s *Stats) SetUp(up bool, now time.Time) {
+// SetUp notes at now whether the server or backend can take requests, and says whether that is new. Build does so, and whoever
+// records the result of a probe.
+func (s *Stats) SetUp(up bool, now time.Time) (changed bool) {
 	u := &s.up
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if up != u.down {
-		return
+		return false
 	}
 	if u.down {
 		u.lost += max(now.Sub(u.changed), 0)
 	}
 	u.down, u.changed = !up, now
+	return true
 }
 
 // Changed is when SetUp last changed something, or else when the name first appeared.

@@ -3,7 +3,6 @@ package route
 import (
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"time"
 )
 
@@ -39,9 +38,9 @@ type Backend struct {
 	Gone    bool      // the service itself left the spec; kept until Leaving is empty
 	Stats   *Stats    // the BACKEND row
 
-	position *atomic.Uint64 // of the round-robin, one for all loops and all tables of this backend
-	ready    []*Server
-	last     []*Server
+	turn  *turn
+	ready []*Server
+	last  []*Server
 }
 
 type retired struct {
@@ -112,22 +111,6 @@ func (t *Table) Spec() Spec {
 		}
 	}
 	return s
-}
-
-// Usable says how many servers may take a new request: ready ones, or last resorts where no ready one is up.
-func (b *Backend) Usable() int {
-	n := 0
-	for _, tier := range [][]*Server{b.ready, b.last} {
-		for _, s := range tier {
-			if s.Usable() {
-				n++
-			}
-		}
-		if n > 0 {
-			break
-		}
-	}
-	return n
 }
 
 // Rows are the servers to show: those of the spec, then leaving ones whose name no newer server has taken over.

@@ -1,0 +1,90 @@
+package route
+
+import (
+	"slices"
+	"time"
+)
+
+// Grade is how much speaks for sending a request to a server.
+type Grade uint8
+
+// The grades, the best first. Requests go to servers of the best grade there is.
+const (
+	Proven   Grade = iota // its probes pass, or nobody probes it
+	Unproven              // it waits for its first probe, and nobody vouches for it
+	Vouched               // its probes fail, but Marathon vouches for it: the prober may be what is broken
+	Unfit                 // it drains, or nothing speaks for it
+)
+
+// Grade is how much speaks for it now.
+func (s *Server) Grade() Grade {
+	if s.State() == Draining {
+		return Unfit
+	}
+	switch s.Health() {
+	case Initial:
+		return Unproven
+	case Down:
+		if s.vouched.Load() {
+			return Vouched
+		}
+		return Unfit
+	}
+	return Proven
+}
+
+// Usable says whether it may take a new request by its own right, as a last resort included.
+func (s *Server) Usable() bool { return s.Grade() == Proven }
+
+// Takes says whether it may take a new request, as a last resort included, in a backend of that grade.
+func (s *Server) Takes(backend Grade) bool {
+	g := s.Grade()
+	return g != Unfit && g <= backend
+}
+
+// Grade is the best grade of its servers. With Vouched it is in a panic: probes fail at every server.
+func (b *Backend) Grade() Grade {
+	best := Unfit
+	for _, s := range b.Servers {
+		if best = min(best, s.Grade()); best == Proven {
+			break
+		}
+	}
+	return best
+}
+
+// Usable says how many servers new requests are spread over: those of the best grade there is, ready ones before last resorts.
+func (b *Backend) Usable() int {
+	g := b.Grade()
+	if g == Unfit {
+		return 0
+	}
+	if n := count(b.ready, g, nil); n > 0 {
+		return n
+	}
+	return count(b.last, g, nil)
+}
+
+// count says how many servers have a grade and were not tried.
+func count(tier []*Server, g Grade, tried []*Server) int {
+	n := 0
+	for _, s := range tier {
+		if s.Grade() == g && !slices.Contains(tried, s) {
+			n++
+		}
+	}
+	return n
+}
+
+// NoteHealth tells the backend's counters that the health of a server changed. It is for the backend of the present table.
+func (b *Backend) NoteHealth(now time.Time) {
+	if lost := b.noteUp(now) && b.Usable() == 0; lost {
+		b.Stats.Add(0, CheckDowns, 1)
+	}
+}
+
+// noteUp notes whether the backend can take requests, and says whether that is new.
+func (b *Backend) noteUp(now time.Time) bool {
+	b.turn.even.Store(count(b.ready, Proven, nil) == len(b.ready))
+	return b.Stats.SetUp(b.Usable() > 0, now)
+}
