@@ -13,6 +13,19 @@ func FactsAt(a App, now time.Time, addrs map[string]netip.Addr) Facts {
 	return h.facts
 }
 
+// HealthAfter is the verdict on an app's first task when its results are second, after they were first.
+func HealthAfter(a App, now time.Time, first, second []HealthResult) Health {
+	p := newPicture(true)
+	var h *held
+	for _, results := range [][]HealthResult{first, second} {
+		a.Tasks = []Task{a.Tasks[0]}
+		a.Tasks[0].Results = results
+		h, _ = p.draft(a, p.tick(), now)
+		p.put(h)
+	}
+	return h.facts.Health[a.Tasks[0].ID]
+}
+
 // SetLookup makes the watcher find agents' addresses in another way than by DNS.
 func (w *Watcher) SetLookup(f func(ctx context.Context, host string) ([]netip.Addr, error)) {
 	w.lookup = f

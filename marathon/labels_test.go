@@ -389,6 +389,47 @@ func FuzzLabels(f *testing.F) {
 	})
 }
 
+// HAPROXY_{n}_PATH is HAProxy's path_beg: a prefix of the path, byte by byte, with -i and alternatives (marathon-lb.md 4.2).
+func FuzzPath(f *testing.F) {
+	for _, value := range []string{"/api", "-i /Q /R", "-- /x", "-m end /x", "api", "/a /b", "-i", "/ü", "-i /Ü", " ", "/%2f"} {
+		f.Add(value, "/api/x")
+		f.Add(value, "/q")
+	}
+	f.Fuzz(func(t *testing.T, value, path string) {
+		c, change := compile(external(), web("/a", 10000, "HAPROXY_0_VHOST", "a.test", "HAPROXY_0_PATH", value))
+		table, _ := route.Build(route.NewTable(1), change)
+		b, _ := table.Match("a.test", path, nil)
+		want := pathBegins(strings.Fields(value), path)
+		if (b != nil) != want {
+			t.Errorf("PATH %q, request %q: matched is %v, want %v", value, path, b != nil, want)
+		}
+		for _, p := range c.Problems() {
+			if p.App != "/a" || p.Label != "HAPROXY_0_PATH" || p.Remedy == "" {
+				t.Errorf("problem %+v", p)
+			}
+		}
+	})
+}
+
+// pathBegins is what path_beg says of a path, given its arguments.
+func pathBegins(words []string, path string) bool {
+	if len(words) == 0 {
+		return true // no PATH at all
+	}
+	fold := false
+	for len(words) > 0 && words[0] == "-i" {
+		fold, words = true, words[1:]
+	}
+	if len(words) > 0 && words[0] == "--" {
+		words = words[1:]
+	} else if len(words) > 0 && strings.HasPrefix(words[0], "-") {
+		return false // a flag that is not carried out
+	}
+	return slices.ContainsFunc(words, func(w string) bool {
+		return w[0] == '/' && len(path) >= len(w) && (path[:len(w)] == w || fold && strings.EqualFold(path[:len(w)], w))
+	})
+}
+
 func TestLabelsPageIsCurrent(t *testing.T) {
 	const page = "../docs/labels.md"
 	if *update {
