@@ -1,10 +1,13 @@
 package proxy_test
 
 import (
+	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -304,6 +307,68 @@ func TestAHashOfTheRequestChoosesTheServer(t *testing.T) {
 		}
 		if len(seen) != 3 {
 			t.Errorf("%s %s: only %d of 3 servers were chosen", c.balance, c.on, len(seen))
+		}
+	}
+}
+
+// marathon-lb.md appendix A.4, as far as it takes a connection: what upstream answers, what we do, and the row of
+// docs/differences.md where that is something else.
+func TestAppendixA4AtTheEntries(t *testing.T) {
+	a := newAuthority(t)
+	r := newRig(t, proxy.Options{SSLCerts: []string{a.file("x.test", "other.test")}})
+	byHost, byApp, own := shared(t, r, func(k *route.BackendSpec) {
+		k.Rules = []route.Rule{{Host: "x.test"}, {AppID: "/app"}}
+		k.Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret}
+	})
+	secure := freePort(t)
+	other := vhost(t, "other", "other.test")
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{https(secure)}, SetBackends: []route.BackendSpec{other}})
+	over := func(sni, host string) func() int {
+		return func() int {
+			c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", secure), &tls.Config{ServerName: sni, InsecureSkipVerify: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host)
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			return resp.StatusCode
+		}
+	}
+	plain := func(port int, fields ...string) func() int {
+		return func() int {
+			resp, _ := get(t, url(port, "/"), fields...)
+			return resp.StatusCode
+		}
+	}
+	page, err := os.ReadFile("../docs/differences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what           string
+		ask            func() int
+		upstream, ours int // 401 is x.test's answer, 200 that of other.test
+		id             string
+	}{
+		{":80, the host", plain(byHost, "Host", "X.test"), 401, 401, ""},
+		{":80, nobody's host", plain(byHost, "Host", "y.test"), 503, 503, ""},
+		{":443, SNI and Host of one app", over("other.test", "other.test"), 200, 200, ""},
+		{":443, SNI exact, Host of another app", over("x.test", "other.test"), 401, 200, "D-ROUTE-1"},
+		{":443, no SNI", over("", "other.test"), 503, 200, "D-DETAIL-31"},
+		{":9091, in other letters", plain(byApp, "X-Marathon-App-Id", "/APP"), 200, 401, "D-ROUTE-8"},
+		{":9091, without the slash", plain(byApp, "X-Marathon-App-Id", "app"), 503, 503, ""},
+		{"service port, any Host, no AUTH", plain(own, "Host", "y.test"), 200, 401, "D-ROUTE-8"},
+	} {
+		if got := c.ask(); got != c.ours {
+			t.Errorf("%s: %d, want %d", c.what, got, c.ours)
+		}
+		if c.ours != c.upstream && !strings.Contains(string(page), "| "+c.id+" |") {
+			t.Errorf("%s: there is no difference %q in docs/differences.md", c.what, c.id)
 		}
 	}
 }
