@@ -294,7 +294,7 @@ func (c *Client) ask(ctx context.Context, base *url.URL, path string, query url.
 	from := Source{Endpoint: base.String(), Sent: time.Now()}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return &ReadError{Reason: reasonOf(err, ReasonConnect), Endpoint: from.Endpoint, Path: path, Err: err}
+		return &ReadError{Reason: reasonOf(err, ReasonConnect), Endpoint: from.Endpoint, Path: path, Err: bare(err)}
 	}
 	defer resp.Body.Close()
 	from.Leader = resp.Header.Get(leaderHeader)
