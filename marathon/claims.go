@@ -86,6 +86,6 @@ func (s *candidate) served() bool {
 func (s *candidate) listener() route.ListenerSpec {
 	return route.ListenerSpec{
 		Name: s.spec.Name, Bind: s.bind, Mode: s.spec.Mode, Entry: route.ByService, Backend: s.spec.Name, App: s.spec.App,
-		TLS: s.tls, Certs: s.certs,
+		TLS: s.tls, Certs: s.certs, PortIndex: s.spec.PortIndex, CertLabel: s.spec.CertLabel,
 	}
 }

@@ -82,7 +82,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	defer p.mu.Unlock()
 	c.DrainTimeout = p.o.DrainTimeout
 	next, diff := route.Build(p.table.Load(), c)
-	p.certs.use(c, next)
+	p.certs.use(c)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
 	p.checks.followChange(c, next)
