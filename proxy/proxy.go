@@ -177,6 +177,17 @@ func (p *Proxy) Problems() []route.Problem {
 	return all
 }
 
+// Unopened are the ports of the table that cannot be opened at the moment, as route.BindText writes them.
+func (p *Proxy) Unopened() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	closed := map[string]bool{}
+	for bind := range p.failed {
+		closed[bind] = true
+	}
+	return closed
+}
+
 // Run serves until ctx ends, then drains: no new connection is accepted, what runs may finish until the drain timeout, and what is
 // left is cut. It returns nil.
 func (p *Proxy) Run(ctx context.Context) error {

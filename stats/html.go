@@ -72,6 +72,9 @@ func cards(v *view) []*card {
 		}
 		if r.kind == backend && r.backend != nil {
 			c.About = about(r)
+			if len(c.Rows) > 0 && c.Rows[0].status == stopped {
+				c.About += " · its port cannot be opened, see the problems above"
+			}
 		}
 		c.Rows = append(c.Rows, r)
 	}
