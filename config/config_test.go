@@ -253,6 +253,9 @@ func TestHelpIsAskedFor(t *testing.T) {
 			t.Errorf("usage has no %q:\n%s", want, usage)
 		}
 	}
+	if strings.Contains(usage, "MaxServicePort") || strings.Contains(usage, "invalid means") {
+		t.Errorf("usage speaks of Go's names and values:\n%s", usage)
+	}
 	if strings.Contains(usage, "--haproxy-config") {
 		t.Errorf("usage shows a flag without effect:\n%s", usage)
 	}

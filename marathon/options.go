@@ -42,8 +42,8 @@ type Options struct {
 	StrictMode bool
 	// FrameworkName is the id, without leading slash, of the app that is this load balancer itself; it is not served.
 	FrameworkName string
-	// MinServicePort is the lowest service port that is given to apps in container mode for which Marathon has none; 0, like
-	// MaxServicePort, gives none.
+	// MinServicePort is the lowest service port that is given to apps in container mode for which Marathon has none; 0 for both
+	// ends of the range gives none.
 	MinServicePort int
 	// MaxServicePort is the highest service port that is given to such apps.
 	MaxServicePort int
@@ -59,6 +59,6 @@ type Options struct {
 	AppIDBind netip.AddrPort
 	// ReservedPorts are ports this process itself binds; no app can take them.
 	ReservedPorts []int
-	// ServiceAddr is the address service ports are bound to where no HAPROXY_{n}_BIND_ADDR is given; invalid means all addresses.
-	ServiceAddr netip.Addr
+	// ServiceAddr is the address service ports are bound to where no HAPROXY_{n}_BIND_ADDR is given.
+	ServiceAddr netip.Addr // the invalid one for every address
 }
