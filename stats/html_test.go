@@ -104,6 +104,15 @@ func TestPageSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestPageDoesNotClaimToServeBeforeMarathonWasRead(t *testing.T) {
+	src := source(route.NewTable(1), time.Now())
+	src.Marathons = func() []stats.Marathon { return []stats.Marathon{{Trouble: "connection refused"}} }
+	page := get(t, serve(t, src), "/haproxy?stats")
+	if strings.Contains(page, "What was served") || !strings.Contains(page, "connection refused. No app is served until it has been read.") {
+		t.Errorf("got\n%.9000s", page)
+	}
+}
+
 func TestAPortThatCannotBeOpenedIsNotShownAsOpen(t *testing.T) {
 	now := time.Now()
 	src := source(every(now), now)
