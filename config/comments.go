@@ -30,6 +30,7 @@ var comments = map[string]string{
 	"Marathon.ResyncInterval":    "the time between two full reads that correct whatever events missed; 0 chooses 60 s, or 300 s above 500 apps",
 	"Marathon.ServiceAddr":       "the address service ports are bound to where no HAPROXY_{n}_BIND_ADDR is given",
 	"Marathon.Silence":           "how long the event stream may carry no byte, heartbeats included, before it counts as dead",
+	"Marathon.StateDir":          "where the table is kept for the next start, which may find no Marathon; none keeps nothing. The default is used only if it can be written",
 	"Marathon.StrictMode":        "serves only services whose HAPROXY_{n}_ENABLED is true",
 	"Mode":                       "how changes are noticed: sse follows Marathon's event stream, poll reads all apps each POLL_INTERVAL",
 	"Proxy.AccessLog":            "says which requests are logged: errors, all or off",

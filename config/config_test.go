@@ -57,7 +57,7 @@ func TestEachFlagReachesItsField(t *testing.T) {
 		--auth-credentials u:p:q --marathon-auth-credential-file /f --marathon-ca-cert /ca --log-level warning --log-encoding console
 		--http-bind [::1]:8080 --appid-bind 127.0.0.1:9191 --stats-bind *:9190 --service-addr 10.0.0.1 --drain-timeout 1m30s
 		--trusted-proxies 10.1.2.3/8,fd00::1 --auth-scope vhost --haproxy-map --min-serv-port-ip-per-task 10101
-		--max-serv-port-ip-per-task 10150 --access-log all --resync-interval 0.5 --silence 45s --https-bind :8443 --tls-min 1.1
+		--max-serv-port-ip-per-task 10150 --access-log all --resync-interval 0.5 --silence 45s --state-dir /s --https-bind :8443 --tls-min 1.1
 		--ssl-certs /old --ssl-certs /a.pem,/dir --group-https-by-vhost`)
 	want := config.Default()
 	m := &want.Marathon
@@ -69,6 +69,7 @@ func TestEachFlagReachesItsField(t *testing.T) {
 	m.HTTPSBind, m.GroupHTTPSByVHost = route.AnyAddr(8443), true
 	want.Proxy.SSLCerts, want.Proxy.TLSMin = []string{"/a.pem", "/dir"}, proxy.TLS11
 	m.ResyncInterval, m.Silence = 500*time.Millisecond, 45*time.Second
+	m.StateDir = "/s"
 	m.MinServicePort, m.MaxServicePort = 10101, 10150
 	want.Proxy.AuthScope, want.Stats.Maps = proxy.AuthVHost, true
 	want.Stats.Bind = route.AnyAddr(9190)

@@ -34,6 +34,10 @@ type Options struct {
 	// GuardWindow is how long a sudden collapse of the table is held back and read again before it is believed.
 	GuardWindow time.Duration
 
+	// StateDir is where the table is kept for the next start, which may find no Marathon; none keeps nothing. The default is used only
+	// if it can be written.
+	StateDir string
+
 	// Groups are the load balancer's groups: a service is served if its HAPROXY_GROUP names one of them; "*" serves all.
 	Groups []string
 	// HealthCheck routes only to tasks that Marathon considers healthy.
