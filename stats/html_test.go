@@ -104,11 +104,11 @@ func TestPageSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestPageDoesNotClaimToServeBeforeMarathonWasRead(t *testing.T) {
+func TestPageDoesNotClaimToServeWhereNothingIs(t *testing.T) {
 	src := source(route.NewTable(1), time.Now())
 	src.Marathons = func() []stats.Marathon { return []stats.Marathon{{Trouble: "connection refused"}} }
 	page := get(t, serve(t, src), "/haproxy?stats")
-	if strings.Contains(page, "What was served") || !strings.Contains(page, "connection refused. No app is served until it has been read.") {
+	if strings.Contains(page, "What was served") || !strings.Contains(page, "connection refused. No app is served yet.") {
 		t.Errorf("got\n%.9000s", page)
 	}
 }
