@@ -191,6 +191,9 @@ func (w *Watcher) replace(number uint64, list List, drafts map[string]*held, aga
 
 // settle notes that a full read was applied and says when the next one is due.
 func (w *Watcher) settle(number uint64, list List, now time.Time) {
+	if !w.synced || w.restored {
+		w.log.Info("Marathon was read for the first time", zap.String("endpoint", list.Endpoint), zap.Int("apps", len(list.Apps)))
+	}
 	w.synced, w.restored = true, false
 	w.agenda.covered(number)
 	w.picture.forget(number, now)
