@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,15 +59,17 @@ type sample struct {
 }
 
 // measure does all of it.
-func measure(ctx context.Context, o options) (err error) {
+func measure(ctx context.Context, o options) error {
 	b := &bench{
 		o: o, begun: time.Now(), files: sys.RaiseFiles(), cores: sys.CPUs(), lastPort: 21000, tools: map[string]string{},
 		results: map[string]map[*contender][]sample{}, extras: map[*contender]*extras{},
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
-	if b.dir, err = os.MkdirTemp("", "bench"); err != nil {
+	defer b.close()
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
 		return err
 	}
+	b.dir = dir
 	b.cleanup = append(b.cleanup, func() { os.RemoveAll(b.dir) })
 	if err := b.prepare(ctx); err != nil {
 		return err
@@ -84,14 +87,13 @@ func measure(ctx context.Context, o options) (err error) {
 }
 
 // close ends what was started.
-func (b *bench) close() error {
+func (b *bench) close() {
 	for _, c := range slices.Backward(b.children) {
 		c.stop()
 	}
 	for _, f := range slices.Backward(b.cleanup) {
 		f()
 	}
-	return nil
 }
 
 // prepare starts everybody.
@@ -173,12 +175,7 @@ func (b *bench) startBackend() error {
 	if err != nil {
 		return err
 	}
-	c := &child{cmd: cmd, log: new(bytes.Buffer), done: make(chan struct{})}
-	go func() {
-		c.err = cmd.Wait()
-		close(c.done)
-	}()
-	b.children = append(b.children, c)
+	b.adopt(cmd)
 	if _, err := bufio.NewReader(read).ReadString('\n'); err != nil {
 		return fmt.Errorf("backend: it ended: %w", err)
 	}
@@ -187,6 +184,8 @@ func (b *bench) startBackend() error {
 
 // startOn starts a process on one core: it inherits what this thread is pinned to.
 func (b *bench) startOn(core int, cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if err := sys.Pin(core); err != nil {
 		return err
 	}

@@ -41,26 +41,32 @@ type child struct {
 	cmd  *exec.Cmd
 	log  *bytes.Buffer // what it said, to be read once it has ended
 	done chan struct{}
-	err  error
 }
 
-// spawn starts a process on one core. It dies with us.
-func (b *bench) spawn(core int, log *bytes.Buffer, environ []string, name string, args ...string) (*child, error) {
-	c := &child{cmd: exec.Command(name, args...), log: log, done: make(chan struct{})}
-	c.cmd.Env = append(plainEnviron(), environ...)
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if log != nil {
-		c.cmd.Stdout, c.cmd.Stderr = log, log
-	}
-	if err := b.startOn(core, c.cmd); err != nil {
+// spawn starts a proxy on its core. It dies with us.
+func (b *bench) spawn(name string, args ...string) (*child, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Env = plainEnviron()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	log := new(bytes.Buffer)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := b.startOn(b.proxyCore, cmd); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(name), err)
 	}
+	c := b.adopt(cmd)
+	c.log = log
+	return c, nil
+}
+
+// adopt waits for a process, which close will stop.
+func (b *bench) adopt(cmd *exec.Cmd) *child {
+	c := &child{cmd: cmd, done: make(chan struct{})}
 	go func() {
-		c.err = c.cmd.Wait()
+		cmd.Wait()
 		close(c.done)
 	}()
 	b.children = append(b.children, c)
-	return c, nil
+	return c
 }
 
 // plainEnviron is our environment without what would change the programs under test.

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
@@ -84,7 +83,7 @@ func (b *bench) haproxy(ctx context.Context, tuned bool) (*contender, error) {
 		return nil, err
 	}
 	var err error
-	if c.child, err = b.spawn(b.proxyCore, new(bytes.Buffer), nil, b.tools["haproxy"], "-db", "-f", file); err != nil {
+	if c.child, err = b.spawn(b.tools["haproxy"], "-db", "-f", file); err != nil {
 		return nil, err
 	}
 	c.pids = []int{c.child.cmd.Process.Pid}

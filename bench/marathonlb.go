@@ -52,7 +52,7 @@ func (b *bench) marathonLB(ctx context.Context, engine string) (*contender, erro
 	if b.hasEngines(ctx) || engine != "nethttp" { // before there was a choice, it was this one
 		args = append(args, "--engine", engine)
 	}
-	if c.child, err = b.spawn(b.proxyCore, new(bytes.Buffer), nil, b.binary, args...); err != nil {
+	if c.child, err = b.spawn(b.binary, args...); err != nil {
 		return nil, err
 	}
 	c.pids = []int{c.child.cmd.Process.Pid}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +52,7 @@ func (b *bench) nginx(ctx context.Context) (*contender, error) {
 		return nil, err
 	}
 	var err error
-	if c.child, err = b.spawn(b.proxyCore, new(bytes.Buffer), nil, b.tools["nginx"], "-p", b.dir, "-c", file); err != nil {
+	if c.child, err = b.spawn(b.tools["nginx"], "-p", b.dir, "-c", file); err != nil {
 		return nil, err
 	}
 	if err := c.serves(ctx); err != nil {

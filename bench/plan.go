@@ -131,8 +131,9 @@ func (o options) plan(left time.Duration, contenders, runs int) schedule {
 		left -= time.Duration(contenders) * (5*s.cost/2 + time.Second)
 	}
 	each := max(0, left) / time.Duration(max(1, runs))
-	s.rounds = min(12, max(2, int(each/(1500*time.Millisecond))))
-	slot := max(100*time.Millisecond, each/time.Duration(s.rounds)-overhead)
+	most := int(each / (300 * time.Millisecond)) // shorter ones are all chance
+	s.rounds = min(12, max(1, min(most, 3), int(each/(1500*time.Millisecond))))
+	slot := max(250*time.Millisecond, each/time.Duration(s.rounds)-overhead)
 	s.warm = slot / 4
 	s.window = slot - s.warm
 	return s

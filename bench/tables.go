@@ -91,8 +91,16 @@ func (b *bench) candidate() *contender {
 
 var errUnsound = errors.New("not all of it is a result")
 
-// verdict is an error if a row failed or the machine was too noisy.
+// verdict is an error if something is unsound.
 func (b *bench) verdict() error {
+	if why := b.unsound(); len(why) > 0 {
+		return errors.Join(append([]error{errUnsound}, why...)...)
+	}
+	return nil
+}
+
+// unsound says which rows failed, and where the machine was too noisy.
+func (b *bench) unsound() []error {
 	var why []error
 	for _, w := range b.ran() {
 		rows := b.rows(w)
@@ -106,10 +114,7 @@ func (b *bench) verdict() error {
 				w.title, 100*tuned.cpu.Width()))
 		}
 	}
-	if len(why) == 0 {
-		return nil
-	}
-	return errors.Join(append([]error{errUnsound}, why...)...)
+	return why
 }
 
 // ran are the workloads that were run.
@@ -218,8 +223,9 @@ func (b *bench) againstLines() [][]string {
 		for _, name := range b.againstHead()[1:] {
 			text := "-"
 			if other := find(rows, name); other != nil {
-				s := figures.Paired(ours.all, other.all)
-				text = fmt.Sprintf("%s (%s)", number(s.Median), between(s))
+				if s := figures.Paired(ours.all, other.all); s.N > 0 {
+					text = fmt.Sprintf("%s (%s)", number(s.Median), between(s))
+				}
 			}
 			line = append(line, text)
 		}

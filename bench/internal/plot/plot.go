@@ -34,10 +34,10 @@ type Chart struct {
 
 // Measures, in pixels.
 const (
-	column   = 470
+	column   = 520
 	margin   = 20
 	label    = 150 // left of the bars
-	figure   = 70  // right of the longest
+	figure   = 110 // right of the longest
 	row      = 22
 	bar      = 14
 	header   = 64
@@ -74,7 +74,7 @@ func (c Chart) panel(out *strings.Builder, p Panel, x, y int) {
 	text(out, x, y+18, `font-size="13" font-weight="600"`, p.Title)
 	longest := 0.0
 	for _, b := range p.Bars {
-		longest = max(longest, number(b.Value), b.High)
+		longest = max(longest, number(b.Value), number(b.High))
 	}
 	if longest == 0 {
 		longest = 1
