@@ -3,26 +3,16 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
-	"marathon-lb/bench/internal/figures"
-	"marathon-lb/bench/internal/load"
 	"marathon-lb/bench/internal/sys"
 )
 
@@ -50,12 +40,6 @@ type bench struct {
 
 	children []*child
 	cleanup  []func()
-}
-
-// sample is a window.
-type sample struct {
-	load.Result
-	err error // it could not be measured
 }
 
 // measure does all of it.
@@ -110,7 +94,6 @@ func (b *bench) prepare(ctx context.Context) error {
 	b.lookFor("haproxy", "haproxy", "HAProxy, which all ratios are against")
 	b.lookFor("nginx", "nginx-light", "nginx")
 	b.lookFor("strace", "strace", "system calls per request")
-	fmt.Println("building marathon-lb")
 	if err := b.build(ctx); err != nil {
 		return err
 	}
@@ -147,52 +130,6 @@ func (b *bench) lookFor(name, pkg, what string) {
 	b.tools[name] = path
 }
 
-func (b *bench) startBackend() error {
-	args := []string{roleBackend}
-	for i := range 8 {
-		at := b.port()
-		args = append(args, at.String())
-		if i < 4 {
-			b.httpServers = append(b.httpServers, at)
-		} else {
-			b.tcpServers = append(b.tcpServers, at)
-		}
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer read.Close()
-	cmd := exec.Command(self, args...)
-	cmd.Stdout, cmd.Stderr = write, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	err = b.startOn(b.loadCore, cmd)
-	write.Close()
-	if err != nil {
-		return err
-	}
-	b.adopt(cmd)
-	if _, err := bufio.NewReader(read).ReadString('\n'); err != nil {
-		return fmt.Errorf("backend: it ended: %w", err)
-	}
-	return nil
-}
-
-// startOn starts a process on one core: it inherits what this thread is pinned to.
-func (b *bench) startOn(core int, cmd *exec.Cmd) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := sys.Pin(core); err != nil {
-		return err
-	}
-	err := cmd.Start()
-	return errors.Join(err, sys.Pin(b.cores...))
-}
-
 // others starts those that marathon-lb is compared with.
 func (b *bench) others(ctx context.Context) error {
 	start := func(tool string, f func(context.Context) (*contender, error)) error {
@@ -215,15 +152,6 @@ func (b *bench) others(ctx context.Context) error {
 
 // clients is how many connections a proxy can be asked to hold: each may need another one to the backend.
 func (b *bench) clients() int { return min(9000, (b.files-200)/2) }
-
-func free(at netip.AddrPort) bool {
-	l, err := net.Listen("tcp", ":"+strconv.Itoa(int(at.Port())))
-	if err != nil {
-		return false
-	}
-	l.Close()
-	return true
-}
 
 // run measures everything.
 func (b *bench) run(ctx context.Context) error {
@@ -279,70 +207,4 @@ func (b *bench) round(ctx context.Context, round int) {
 		}
 		fmt.Println()
 	}
-}
-
-// spec is a workload for one contender.
-func (w workload) spec(c *contender, warm, window time.Duration) load.Spec {
-	to := c.http
-	if w.tcp {
-		to = c.tcp
-	}
-	return load.Spec{To: to, Path: w.path, Exchange: w.exchange, Conns: w.conns, Rate: w.rate, Warm: warm, Window: window, PIDs: c.pids}
-}
-
-// play has a generator play a workload.
-func (b *bench) play(ctx context.Context, w workload, c *contender, warm, window time.Duration) (load.Result, error) {
-	var r load.Result
-	err := b.ask(ctx, w.spec(c, warm, window), &r, roleLoad)
-	return r, err
-}
-
-// ask runs this program as a child that reads a spec and prints a result.
-func (b *bench) ask(ctx context.Context, s load.Spec, result any, role ...string) error {
-	in, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.Warm+s.Window+30*time.Second)
-	defer cancel()
-	var out, words bytes.Buffer
-	cmd := exec.CommandContext(ctx, self, role...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &words
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := b.startOn(b.loadCore, cmd); err != nil {
-		return err
-	}
-	if err := cmd.Wait(); err != nil {
-		text, _ := io.ReadAll(&words)
-		return fmt.Errorf("%w: %s", err, strings.TrimPrefix(strings.TrimSpace(string(text)), "bench: "))
-	}
-	return json.Unmarshal(out.Bytes(), result)
-}
-
-// cpu is the processor time of one request, in microseconds; none if anything failed.
-func (s sample) cpu(w workload) float64 {
-	units := s.units(w)
-	if s.err != nil || s.Failures > 0 || units == 0 {
-		return figures.None
-	}
-	return float64(s.Usage.CPU.Nanoseconds()) / 1000 / units
-}
-
-func (s sample) units(w workload) float64 {
-	if w.bytes > 0 {
-		return float64(s.Bytes) / float64(w.bytes)
-	}
-	return float64(s.Requests)
-}
-
-// note is a sample in a line of progress.
-func (s sample) note(w workload) string {
-	if s.err != nil || s.Failures > 0 {
-		return "FAILED"
-	}
-	return micros(s.cpu(w))
 }

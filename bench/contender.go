@@ -3,17 +3,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 )
 
@@ -35,72 +29,6 @@ const (
 	defaultsName = "HAProxy, Marathon-LB's defaults"
 	nginxName    = "nginx"
 )
-
-// child is a process of ours.
-type child struct {
-	cmd  *exec.Cmd
-	log  *bytes.Buffer // what it said, to be read once it has ended
-	done chan struct{}
-}
-
-// spawn starts a proxy on its core. It dies with us.
-func (b *bench) spawn(name string, args ...string) (*child, error) {
-	cmd := exec.Command(name, args...)
-	cmd.Env = plainEnviron()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	log := new(bytes.Buffer)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := b.startOn(b.proxyCore, cmd); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(name), err)
-	}
-	c := b.adopt(cmd)
-	c.log = log
-	return c, nil
-}
-
-// adopt waits for a process, which close will stop.
-func (b *bench) adopt(cmd *exec.Cmd) *child {
-	c := &child{cmd: cmd, done: make(chan struct{})}
-	go func() {
-		cmd.Wait()
-		close(c.done)
-	}()
-	b.children = append(b.children, c)
-	return c
-}
-
-// plainEnviron is our environment without what would change the programs under test.
-func plainEnviron() []string {
-	var all []string
-	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "HAPROXY_") && !strings.HasPrefix(e, "MARATHON_") && !strings.HasPrefix(e, "GO") {
-			all = append(all, e)
-		}
-	}
-	return append(all, "GOMAXPROCS=1")
-}
-
-// stop ends a process, politely at first.
-func (c *child) stop() {
-	c.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-c.done:
-	case <-time.After(3 * time.Second):
-		syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) // it leads a group: an nginx has workers
-		<-c.done
-	}
-}
-
-// ended says that a process is gone, and its last words.
-func (c *child) ended() (words string, gone bool) {
-	select {
-	case <-c.done:
-		lines := strings.Split(strings.TrimSpace(c.log.String()), "\n")
-		return strings.Join(lines[max(0, len(lines)-2):], "; "), true
-	default:
-		return "", false
-	}
-}
 
 // errEnded says that a process ended where it should serve.
 var errEnded = errors.New("it ended")

@@ -6,9 +6,9 @@
 // It builds marathon-lb and starts everything as processes of its own: the proxies on one core, the backend and the generator of
 // load on another. Contenders take turns, workload by workload, round by round, so that ratios compare what ran within seconds.
 //
-// Read main.go and plan.go (what is run), bench.go (the run), contender.go and haproxy.go, nginx.go, marathonlb.go (who is
-// measured), marathon.go (who tells marathon-lb what to serve), extras.go (memory, system calls, allocations), tables.go and page.go
-// (what is told). Generator and backend are in internal/.
+// Read main.go and plan.go (what is run), bench.go (the run), child.go and ports.go (processes), contender.go and haproxy.go, nginx.go,
+// marathonlb.go (who is measured), marathon.go (who tells marathon-lb what to serve), sample.go and rows.go (figures), extras.go
+// (memory, system calls, allocations), tables.go and page.go (what is told). Generator and backend are in internal/.
 package main
 
 import (

@@ -7,12 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // errRefused says that the binary has no such engine.
@@ -25,6 +23,7 @@ func (b *bench) build(ctx context.Context) error {
 		b.binary, b.version = full, "of "+b.o.binary
 		return err
 	}
+	fmt.Println("building marathon-lb")
 	b.binary = filepath.Join(b.dir, "marathon-lb")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.binary, "./cmd/marathon-lb")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -68,17 +67,6 @@ func (b *bench) hasEngines(ctx context.Context) bool {
 	return bytes.Contains(text, []byte("--engine"))
 }
 
-// port is a port of 127.0.0.1 that is free, below those the kernel gives to connections, and not given twice.
-func (b *bench) port() netip.AddrPort {
-	for {
-		b.lastPort++
-		at := netip.AddrPortFrom(loopback, b.lastPort)
-		if free(at) {
-			return at
-		}
-	}
-}
-
 // engines starts marathon-lb with each engine that it knows.
 func (b *bench) engines(ctx context.Context) error {
 	for _, engine := range b.o.engines {
@@ -93,12 +81,4 @@ func (b *bench) engines(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
-}
-
-// settle lets what starting has left behind come to an end.
-func settle(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
