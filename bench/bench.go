@@ -170,7 +170,7 @@ func (b *bench) run(ctx context.Context) error {
 		left := b.o.time - time.Since(b.begun)
 		b.schedule = b.o.plan(left, len(b.contenders), runs)
 		fmt.Printf("%d rounds of windows of %v\n", b.schedule.rounds, b.schedule.window.Round(10*time.Millisecond))
-		for round := range b.schedule.rounds {
+		for round := 0; round < b.schedule.rounds && ctx.Err() == nil; round++ {
 			b.round(ctx, round)
 		}
 	}
@@ -178,7 +178,10 @@ func (b *bench) run(ctx context.Context) error {
 	if b.o.wants(extraCost) {
 		b.measureCost(ctx)
 	}
-	return ctx.Err()
+	if ctx.Err() != nil {
+		return errors.New("interrupted: there is no result")
+	}
+	return nil
 }
 
 // takers are the contenders that can do a workload.
@@ -199,8 +202,7 @@ func (b *bench) round(ctx context.Context, round int) {
 			r, err := b.play(ctx, w, c, b.schedule.warm, b.schedule.window)
 			s := sample{r, err}
 			if ctx.Err() != nil {
-				fmt.Println()
-				return
+				break
 			}
 			b.results[w.key][c] = append(b.results[w.key][c], s)
 			fmt.Printf("  %s %s", c.short, s.note(w))

@@ -42,7 +42,14 @@ func (b *bench) extrasOf(c *contender) *extras {
 // measureIdle tells the memory of idle connections, after enough load that buffers and pools are there.
 func (b *bench) measureIdle(ctx context.Context) {
 	conns := min(4000, b.clients()-200)
+	if conns < 1000 {
+		b.missing = append(b.missing, fmt.Sprintf(
+			"memory of idle connections to be relied on: %d files may be open (ulimit -Hn), so it is of %d connections", b.files, conns))
+	}
 	for _, c := range b.contenders {
+		if ctx.Err() != nil {
+			return
+		}
 		x := b.extrasOf(c)
 		var idle load.Idle
 		_, err := b.play(ctx, workloads[0], c, 0, 300*time.Millisecond)
@@ -64,6 +71,9 @@ func (b *bench) measureIdle(ctx context.Context) {
 // measureCost counts system calls and allocations of keep-alive requests: figures without noise.
 func (b *bench) measureCost(ctx context.Context) {
 	for _, c := range b.contenders {
+		if ctx.Err() != nil {
+			return
+		}
 		x := b.extrasOf(c)
 		if c.stats == "" {
 			x.allocationsNote = "not Go"
@@ -91,8 +101,11 @@ type counts struct {
 }
 
 // each counts during a long run and a short one. What the long one has more is due to the requests it has more: opening connections,
-// and looking, cost both the same.
+// and looking, cost both the same; what only the first run costs, one before them has had.
 func (b *bench) each(count func(window time.Duration) (counts, error)) (map[string]float64, error) {
+	if _, err := count(b.schedule.cost / 4); err != nil {
+		return nil, err
+	}
 	short, err := count(b.schedule.cost / 4)
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func (b *bench) intro(out *bytes.Buffer) {
 
 // markdown is all tables.
 func (b *bench) markdown(out *bytes.Buffer) {
-	if b.candidate() != nil && len(b.ran()) > 0 {
+	if b.candidate() != nil && len(b.ran()) > 0 && len(b.contenders) > 1 {
 		fmt.Fprintf(out, "## %s against each of the others\n\nCPU per request, median of the rounds' ratios (least - greatest); below 1, marathon-lb needs less.\n\n", b.candidate().name)
 		table(out, b.againstHead(), b.againstLines())
 	}

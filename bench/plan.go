@@ -128,7 +128,7 @@ func (o options) costWindow() time.Duration {
 func (o options) plan(left time.Duration, contenders, runs int) schedule {
 	s := schedule{cost: o.costWindow()}
 	if o.wants(extraCost) {
-		left -= time.Duration(contenders) * (5*s.cost/2 + time.Second)
+		left -= time.Duration(contenders) * (3*s.cost + 3*time.Second/2)
 	}
 	each := max(0, left) / time.Duration(max(1, runs))
 	most := int(each / (300 * time.Millisecond)) // shorter ones are all chance

@@ -23,7 +23,7 @@ func (b *bench) tables(out io.Writer) {
 		fmt.Fprintln(out)
 		grid(out, extrasHead, b.extraLines())
 	}
-	if c := b.candidate(); c != nil && len(b.ran()) > 0 {
+	if c := b.candidate(); c != nil && len(b.ran()) > 0 && len(b.contenders) > 1 {
 		fmt.Fprintf(out, "\n%s against each of the others: processor time, median of the rounds' ratios\n", c.name)
 		grid(out, b.againstHead(), b.againstLines())
 	}
@@ -145,7 +145,7 @@ func number(n float64) string {
 	if math.IsNaN(n) {
 		return "-"
 	}
-	return fmt.Sprintf("%.2f", n)
+	return strings.Replace(fmt.Sprintf("%.2f", n), "-0.00", "0.00", 1)
 }
 
 func between(s figures.Spread) string {
