@@ -53,25 +53,26 @@ func span(b []byte, kind uint8) int {
 // whatever must not be in one in a single look, eight bytes at a time.
 func textEnd(b []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for i+8 <= len(b) {
-		x := binary.LittleEndian.Uint64(b[i:])
+	rest := b[i:]
+	for len(rest) >= 8 {
+		x := binary.LittleEndian.Uint64(rest)
 		del := x ^ ones*0x7F
 		// A byte's high bit is set where it is below 0x20, or 0x7F. A borrow can set it wrongly only above a byte where it is set
 		// rightly, so that the lowest one is always right.
 		found := ((x-ones*0x20)&^x | (del-ones)&^del) & highs
 		if found == 0 {
-			i += 8
+			rest = rest[8:]
 			continue
 		}
-		i += bits.TrailingZeros64(found) / 8
-		if b[i] != '\t' {
-			return i
+		at := bits.TrailingZeros64(found) / 8
+		if rest[at] != '\t' {
+			return len(b) - len(rest) + at
 		}
-		i++
+		rest = rest[at+1:]
 	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c < 0x20 && c != '\t' || c == 0x7F {
-			return i
+	for at, c := range rest {
+		if c < 0x20 && c != '\t' || c == 0x7F {
+			return len(b) - len(rest) + at
 		}
 	}
 	return len(b)

@@ -1,6 +1,9 @@
 package h1
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Limits bound a head: bytes of its target, bytes of all, number of fields.
 type Limits struct{ Target, Head, Fields int }
@@ -58,19 +61,22 @@ func appendFields(fields []Field, b []byte, i int, l *Limits) (all []Field, n in
 		b = b[:l.Head]
 	}
 	for i < len(b) {
-		field, next, f := readField(b, i)
+		colon, end, next, f := scanField(b, i)
 		switch {
 		case f != None:
 			return fields, 0, f
 		case next == 0:
 			i = len(b)
 			continue
-		case field.Name == nil:
+		case colon == i:
 			return fields, next, None
 		case len(fields) == l.Fields:
 			return fields, 0, TooManyFields
 		}
-		fields = append(fields, field)
+		fields = slices.Grow(fields, 1)[:len(fields)+1]
+		field := &fields[len(fields)-1] // filled in its place, which takes half the time of a copy
+		field.Name = b[i:colon]
+		field.Value = trim(b[colon+1 : end])
 		i = next
 	}
 	if full {
@@ -79,33 +85,29 @@ func appendFields(fields []Field, b []byte, i int, l *Limits) (all []Field, n in
 	return fields, 0, None
 }
 
-// readField reads the line at b[i:] (RFC 9112, 5). next is where the line after it begins, or 0 if more bytes are needed. The empty line
-// at the head's end is a field without a name. A name is a token right up to its colon; so a folded line, which begins with a space,
-// has none.
-func readField(b []byte, i int) (field Field, next int, f Fault) {
-	colon := i
-	for colon < len(b) && class[b[colon]]&tokenChar != 0 {
-		colon++
-	}
+// scanField looks at the line at b[i:] (RFC 9112, 5): where its colon is, where its value ends, and where the next line begins, which is 0 if
+// more bytes are needed. At the empty line that ends the head colon is i. A name is a token right up to its colon; so a folded line,
+// which begins with a space, has none. (Places are returned rather than a Field because they fit in registers.)
+func scanField(b []byte, i int) (colon, end, next int, f Fault) {
+	colon = i + span(b[i:], tokenChar)
 	if colon == len(b) {
-		return Field{}, 0, None
+		return 0, 0, 0, None
 	}
 	if b[colon] != ':' {
 		if b[colon] != '\n' && (b[colon] != '\r' || colon > i) {
-			return Field{}, 0, BadField
+			return 0, 0, 0, BadField
 		}
 		next, f = lineEnd(b, colon)
-		return Field{}, next, f
+		return colon, colon, next, f
 	}
 	if colon == i {
-		return Field{}, 0, BadField
+		return 0, 0, 0, BadField
 	}
-	end := textEnd(b, colon+1)
-	if end == len(b) {
-		return Field{}, 0, None
+	if end = textEnd(b, colon+1); end == len(b) {
+		return 0, 0, 0, None
 	}
 	next, f = lineEnd(b, end)
-	return Field{Name: b[i:colon], Value: trim(b[colon+1 : end])}, next, f
+	return colon, end, next, f
 }
 
 // lineEnd is where the line after the control byte at b[i] begins, or 0 if more bytes are needed.
