@@ -63,10 +63,10 @@ func (r *Response) line(line []byte, l *Limits) (f Fault) {
 	if f = startsStatusLine(line, l); f != None {
 		return f
 	}
-	if line[len(line)-1] != '\r' {
+	line, ended := bytes.CutSuffix(line, []byte("\r"))
+	if !ended {
 		return BadLineEnd
 	}
-	line = line[:len(line)-1]
 	const status = len("HTTP/1.1 ")
 	if len(line) < status || line[status-1] != ' ' {
 		return BadSyntax

@@ -44,7 +44,7 @@ func TestAnswersWithTwoReadingsAreRefused(t *testing.T) {
 	field := func(lines ...string) string { return crlf(append([]string{"HTTP/1.1 200 OK"}, lines...)...) }
 	cases := map[h1.Fault][]string{
 		h1.BadSyntax: {
-			"SSH-2.0-x\r\n", "<html>", "http/1.1 200 OK\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1\r\n\r\n", "HTTP/1.1\t200 OK\r\n\r\n", "HTTP/1.10 200 OK\r\n\r\n", "HTTP/\r\n",
+			"SSH-2.0-x\r\n", "\r\n", "HT\r\n", "<html>", "http/1.1 200 OK\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1\r\n\r\n", "HTTP/1.1\t200 OK\r\n\r\n", "HTTP/1.10 200 OK\r\n\r\n", "HTTP/\r\n",
 			"HTTP/a.b 200 OK\r\n\r\n", "HTTP/1.1 200 O\x00K\r\n\r\n", "HTTP/1.1 200 O\rK\r\n\r\n", "HTTP/1.1 200 \x7f\r\n\r\n", "220 mail\r\n",
 		},
 		h1.BadVersion: {"HTTP/2.0 200 OK\r\n\r\n", "HTTP/0.9 200 OK\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n"},
@@ -52,7 +52,7 @@ func TestAnswersWithTwoReadingsAreRefused(t *testing.T) {
 			"HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1 600 OK\r\n\r\n", "HTTP/1.1 000 OK\r\n\r\n", "HTTP/1.1 +20 OK\r\n\r\n",
 			"HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "HTTP/1.1 OK\r\n\r\n", "HTTP/1.1 200OK\r\n\r\n", "HTTP/1.1 200\tOK\r\n\r\n", "HTTP/1.1 \r\n\r\n", "HTTP/1.1 200\r\r\n\r\n",
 		},
-		h1.BadLineEnd: {"HTTP/1.1 200 OK\n\n", "HTTP/1.1 200 OK\r\nA: b\n\r\n", "HTTP/1.1 200 OK\r\n\n", "HTTP/1.1 200 OK\r\n\rA: b\r\n\r\n", field("A: b\rSet-Cookie: c")},
+		h1.BadLineEnd: {"\n", "H\n", "HTTP/1.1 200 OK\n\n", "HTTP/1.1 200 OK\r\nA: b\n\r\n", "HTTP/1.1 200 OK\r\n\n", "HTTP/1.1 200 OK\r\n\rA: b\r\n\r\n", field("A: b\rSet-Cookie: c")},
 		h1.BadField:   {field("A : b"), field(": b"), field("A: b", " c"), field("A: \x00"), field("A"), field("A b: c")},
 		h1.BadLength: {
 			field("Content-Length: 1", "Content-Length: 2"), field("Content-Length: 1", "Content-Length: 1"), field("Content-Length: 1,1"), field("Content-Length: x"),
