@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -143,6 +144,25 @@ func TestATCPServiceClosesToOthersWithoutAByte(t *testing.T) {
 	}
 	if got := r.Table().Backend(c.SetBackends[0].Name).Stats.Sum(route.DeniedReq); got != 1 {
 		t.Errorf("denied: %d", got)
+	}
+}
+
+func TestAHandshakeThatLastsIsNoWayRoundAPasswordThatCameMeanwhile(t *testing.T) {
+	r, port, file, addr := newRig(t, proxy.Options{}), freePort(t), newAuthority(t).file("a.example"), task(t, tellTarget)
+	r.apply(secured(service(route.TCP, port, addr), file))
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	eventually(t, "the connection is accepted", func() bool { return r.Table().Listeners()[0].Stats.Sessions.Load() == 1 })
+	c := secured(service(route.HTTP, port, addr), file)
+	c.SetBackends[0].Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret}
+	r.apply(c)
+	client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	io.WriteString(client, "GET / HTTP/1.0\r\n\r\n")
+	if got, _ := io.ReadAll(client); len(got) > 0 {
+		t.Errorf("nothing shown: %s", got)
 	}
 }
 
