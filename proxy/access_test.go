@@ -166,6 +166,23 @@ func TestAHandshakeThatLastsIsNoWayRoundAPasswordThatCameMeanwhile(t *testing.T)
 	}
 }
 
+func TestARetryIsNoWayRoundAPasswordThatCameMeanwhile(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(freePort(t)))))
+	got := make(chan int)
+	go func() {
+		resp, _ := get(t, url(port, "/"))
+		got <- resp.StatusCode
+	}()
+	eventually(t, "a first try", func() bool { return r.Table().Backends()[0].Servers[0].Stats.Sum(route.Sessions) == 1 })
+	c := service(route.HTTP, port, named(t, "guarded"))
+	c.SetBackends[0].Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret}
+	r.apply(c)
+	if status := <-got; status != 503 {
+		t.Errorf("nothing shown: %d", status)
+	}
+}
+
 // marathon-lb.md 5.6, with D-HEADER-2 and D-DETAIL-29.
 func TestRedirectsToHTTPS(t *testing.T) {
 	r := newRig(t, proxy.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
