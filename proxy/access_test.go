@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"marathon-lb/internal/route"
 	"marathon-lb/proxy"
@@ -180,6 +181,36 @@ func TestARetryIsNoWayRoundAPasswordThatCameMeanwhile(t *testing.T) {
 	r.apply(c)
 	if status := <-got; status != 503 {
 		t.Errorf("nothing shown: %d", status)
+	}
+}
+
+func TestARefusalWaitsForNoBodyNorDoesItsConnection(t *testing.T) {
+	for what, change := range map[string]func(k *route.BackendSpec){
+		"301": func(k *route.BackendSpec) { k.ToHTTPS = true },
+		"401": func(k *route.BackendSpec) { k.Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret} },
+		"503": func(k *route.BackendSpec) { k.Closed = true },
+	} {
+		byHost, _, _ := shared(t, newRig(t, proxy.Options{}), change)
+		for _, framing := range []string{"Content-Length: 10", "Transfer-Encoding: chunked"} {
+			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", byHost))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(5 * time.Second))
+			io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a.test\r\n"+framing+"\r\n\r\n")
+			if got, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 "+what) {
+				t.Errorf("%s, %s: %v %q", what, framing, err, got)
+			}
+		}
+	}
+}
+
+func TestARefusedRequestMayHaveABodyAndANextOne(t *testing.T) {
+	byHost, _, _ := shared(t, newRig(t, proxy.Options{}), func(k *route.BackendSpec) { k.ToHTTPS = true })
+	got := say(t, byHost, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\n0123456789GET /open HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 301 ") || !strings.Contains(got, "HTTP/1.1 200 ") {
+		t.Errorf("got %q", got)
 	}
 }
 
