@@ -380,3 +380,15 @@ func TestDowntimeAddsUpOverBuilds(t *testing.T) {
 	table.Backend("a_1").Servers[0].SetHealth(route.Up, at(42))
 	check(first, 50, 6, 42)
 }
+
+// A host of dots alone would be thousands of look-ups, half a second of them for 30 KB.
+func TestAHostLongerThanAnyNameIsNotTakenApart(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1, route.Rule{Host: "*.x"}, route.Rule{Host: "*"})))
+	long := strings.Repeat("a.", 15000) + "x"
+	if _, rule := table.Match(long, "/", nil); rule.Host != "*" {
+		t.Errorf("%d bytes match %q", len(long), rule.Host)
+	}
+	if _, rule := table.Match(long[len(long)-255:], "/", nil); rule.Host != "*.x" {
+		t.Errorf("255 bytes match %q", rule.Host)
+	}
+}
