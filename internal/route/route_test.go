@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-crypt/crypt/algorithm/shacrypt"
 	"go.uber.org/goleak"
 
 	"marathon-lb/internal/route"
@@ -390,5 +391,26 @@ func TestAHostLongerThanAnyNameIsNotTakenApart(t *testing.T) {
 	}
 	if _, rule := table.Match(long[len(long)-255:], "/", nil); rule.Host != "*.x" {
 		t.Errorf("255 bytes match %q", rule.Host)
+	}
+}
+
+// What SHA-crypt costs grows with the square of the password's length: 20 KB take 500 times what a password takes.
+func TestAPasswordLongerThanCryptTakesIsNotComputed(t *testing.T) {
+	hasher, err := shacrypt.New(shacrypt.WithSHA512(), shacrypt.WithRounds(1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]bool{512: true, 513: false} {
+		digest, err := hasher.Hash(strings.Repeat("x", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		auth, err := route.ParseAuth("realm:bob:" + digest.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := auth.Verify("bob", strings.Repeat("x", n)); got != want {
+			t.Errorf("%d bytes: %v", n, got)
+		}
 	}
 }
