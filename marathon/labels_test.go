@@ -445,3 +445,18 @@ func TestLabelsPageIsCurrent(t *testing.T) {
 		t.Errorf("%s is out of date: run go generate ./marathon", page)
 	}
 }
+
+func TestNoProblemShowsAPasswordOrItsHash(t *testing.T) {
+	for _, c := range [][2]string{
+		{"HAPROXY_0_AUTH", "realm:bob:TOPSECRET"}, {"HAPROXY_0_AUTH", "realm:bob:$2y$TOPSECRET$x"}, {"HAPROXY_0_AUTH", "realm:bob:$6$rounds=1,TOPSECRET=1$salt$x"},
+		{"HAPROXY_AUTH", "realm:bob:TOPSECRET"}, {"HAPROXY_1_AUTH", "realm:bob:TOPSECRET"}, {"haproxy_0_auth", "realm:bob:TOPSECRET"},
+		{"HAPROXY_0_AUHT", "realm:bob:TOPSECRET"}, {"HAPROXY_0_PASSWORD_FOR_ALL", "realm:bob:$6$salt$TOPSECRET"},
+		{"HAPROXY_0_USERLIST_HEAD", "userlist user_{backend}\n  user bob insecure-password TOPSECRET\n"},
+		{"HAPROXY_0_BACKEND_HTTP_OPTIONS", "  reqadd Authorization:\\ Basic\\ TOPSECRET\n"}, {"HAPROXY_0_BACKEND_HEAD", "  stats auth admin:TOPSECRET\n"},
+	} {
+		compiler, _ := compile(external(), web("/a", 10000, c[0], c[1]))
+		if got := fmt.Sprint(compiler.Problems()); !strings.Contains(got, "(not shown)") || strings.Contains(got, "TOPSECRET") {
+			t.Errorf("%s=%s: %s", c[0], c[1], got)
+		}
+	}
+}
