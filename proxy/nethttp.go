@@ -257,6 +257,7 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 	out.URL = &url.URL{Scheme: "http", Host: "server", Opaque: path, RawQuery: strings.TrimPrefix(x.request.Query, "?"),
 		ForceQuery: x.request.Query == "?"}
 	if strings.HasPrefix(path, "//") { // an opaque part must not look like an authority
+		path = escapeStrange(path)
 		out.URL.Opaque, out.URL.RawPath = "", path
 		out.URL.Path, _ = url.PathUnescape(path)
 	}
