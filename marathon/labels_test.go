@@ -264,6 +264,11 @@ func TestWhatCannotBeHonouredFailsClosed(t *testing.T) {
 		{"BACKEND_HTTP_OPTIONS", "  http-request set-header X-Real-IP %[src]\n", false},
 		{"BACKEND_HTTP_OPTIONS", "  no option http-keep-alive # deny nobody", true}, // over-careful: only whole lines are comments
 		{"BACKEND_HTTP_OPTIONS", "# http-request deny\n", false},
+		{"BACKEND_HTTP_OPTIONS", "  http-request \"deny\" if { path_beg /admin }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request return status 403 if { path_beg /admin }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  acl inside hdr_ip(X-Forwarded-For) 10.0.0.0/8\n  redirect location /no if !inside\n", true},
+		{"HTTP_FRONTEND_ACL", "  use_backend {backend} if host_{H} { req.hdr_ip(x-forwarded-for,-1) 10.0.0.0/8 }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request set-src hdr_ip(X-Forwarded-For)\n", false},
 		{"BACKEND_HEAD", "backend {backend}\n  balance source\n  mode http\n  timeout server 600s\n", false},
 		{"BACKEND_HEAD", `backend {backend}\n  stick on src\n  tcp-request content reject if !in`, true},
 		{"BACKEND_STICKY_OPTIONS", "  stick on src\n", false},
