@@ -194,7 +194,10 @@ func (m *merger) target(apps ...App) (n int, known bool) {
 }
 
 func (m *merger) problem(a *App, label, reason, remedy string) {
-	m.problems = append(m.problems, route.Problem{App: a.ID, Label: label, Value: shown(label, a.Labels[label]), Reason: reason, Remedy: remedy})
+	p := route.Problem{App: a.ID, Label: label, Value: shown(label, a.Labels[label]), Reason: reason, Remedy: remedy}
+	if !slices.Contains(m.problems, p) { // an app is compared with each other one of its group
+		m.problems = append(m.problems, p)
+	}
 }
 
 // stamps are the forms of times that are understood. zdd writes local time without a zone; it counts as UTC.

@@ -181,6 +181,12 @@ func TestLabelsOfAGroupThatMeanNothingDrainNothing(t *testing.T) {
 	}
 }
 
+func TestAProblemWithAnAppOfAGroupOfThreeIsToldOnce(t *testing.T) {
+	compiler, _ := compile(external(), shade("/web-a", 1, 1, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", "yesterday"),
+		shade("/web-b", 1, 1, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", oldDate), shade("/web-c", 1, 1, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", newDate))
+	wantProblem(t, compiler.Problems(), "HAPROXY_DEPLOYMENT_STARTED_AT=not a time")
+}
+
 func TestAGroupCannotTakeTheNameOfAnApp(t *testing.T) {
 	c, change := compile(external(), shade("/thief", 1, 1, noon), web("/web", 10000))
 	if len(change.SetBackends) != 1 || change.SetBackends[0].Servers[0].App != "/web" {
