@@ -102,8 +102,15 @@ func (s *service) setCert(set setting) {
 		s.closed(set, "it names no file, and TLS would turn into clear text", "write the path of a PEM file")
 		return
 	}
-	s.tls, s.certs = true, appendNew(s.certs, path)
+	s.useCert(set, path)
 }
+
+func (s *service) useCert(set setting, path string) {
+	s.tls, s.certs, s.certsBy = true, appendNew(s.certs, path), appendNew(s.certsBy, set.name)
+}
+
+// certLabel is where the app's owner finds the certificates.
+func (s *service) certLabel() string { return strings.Join(s.certsBy, " or ") }
 
 // bindWords are the options of HAProxy's bind line that can be met in BIND_OPTIONS, by what is made of them. A word that is not here
 // and may restrict access closes the service.
@@ -153,7 +160,8 @@ func (s *service) setBindOptions(set setting) {
 		case word == "ssl":
 			s.tls = true
 		case word == "crt" && len(words) > 0:
-			s.tls, s.certs, words = true, appendNew(s.certs, words[0]), words[1:]
+			s.useCert(set, words[0])
+			words = words[1:]
 		case word == "verify" && len(words) > 0 && words[0] == "none":
 			words = words[1:]
 		case !ok && bindRestricts(word):

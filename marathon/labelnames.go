@@ -92,7 +92,7 @@ func readLabel(name, value string, ports int) (set setting, reason, remedy strin
 	n, err := strconv.Atoi(index)
 	switch {
 	case err != nil || n >= ports:
-		return set, fmt.Sprintf("the app has no port %s and the label has no effect", index), portRange(ports)
+		return set, fmt.Sprintf("the app has no port %s and the label has no effect", index), otherPort(ports, rest)
 	case strconv.Itoa(n) != index:
 		return set, "a port is named without leading zeros; the label has no effect", "write " + portLabel(n, rest)
 	}
@@ -100,12 +100,19 @@ func readLabel(name, value string, ports int) (set setting, reason, remedy strin
 	return set, "", ""
 }
 
+func otherPort(ports int, rest string) string {
+	if ports == 1 {
+		return "write " + portLabel(0, rest)
+	}
+	return portRange(ports)
+}
+
 func portRange(ports int) string {
 	switch ports {
 	case 0:
 		return "give the app a port"
 	case 1:
-		return "write " + prefix + "0_"
+		return "the app's only port is 0"
 	}
 	return fmt.Sprintf("the app's ports are 0 to %d", ports-1)
 }

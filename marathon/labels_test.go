@@ -304,7 +304,7 @@ func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
 		"HAPROXY_0_DEPLOYMENT_GROUP":        "write HAPROXY_DEPLOYMENT_GROUP",
 		"HAPROXY_0_VHSOT":                   "did you mean HAPROXY_0_VHOST?",
 		"HAPROXY_0_STICKEY":                 "did you mean HAPROXY_0_STICKY?",
-		"HAPROXY_1_VHOST":                   "write HAPROXY_0_",
+		"HAPROXY_1_VHOST":                   "write HAPROXY_0_VHOST",
 		"HAPROXY_00_VHOST":                  "write HAPROXY_0_VHOST",
 		"HAPROXY_GRUOP":                     "did you mean HAPROXY_GROUP?",
 		"HAPROXY_0_GRUOP":                   "did you mean HAPROXY_0_GROUP?",
@@ -314,7 +314,7 @@ func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
 		"HAPROXY_":                          "remove it, or see the list of labels",
 		"HAPROXY_0":                         "remove it, or see the list of labels",
 		"HAPROXY_0_":                        "remove it, or see the list of labels",
-		"HAPROXY_99999999999999999999_PORT": "write HAPROXY_0_",
+		"HAPROXY_99999999999999999999_PORT": "write HAPROXY_0_PORT",
 		"HAPROXY_HEAD":                      "remove it",
 	} {
 		_, v, problems := one(t, external(), web("/a", 10000, name, "x"))
@@ -324,6 +324,18 @@ func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
 	}
 	if _, _, problems := one(t, external(), web("/a", 10000, "HAPPY_0_VHOST", "x", "team", "y")); len(problems) > 0 {
 		t.Errorf("labels of others: %v", problems)
+	}
+}
+
+func TestTheRemedyForABadValueFitsTheLabel(t *testing.T) {
+	for _, c := range []struct{ label, value, remedy string }{
+		{"HAPROXY_0_BACKEND_HEALTHCHECK_PORT_INDEX", "1", "the app's only port is 0"},
+		{"HAPROXY_0_BALANCE", "round-robin", "write roundrobin, leastconn, first, random, source, uri, url_param NAME or hdr(NAME)"},
+	} {
+		_, _, problems := one(t, external(), web("/a", 10000, c.label, c.value))
+		if len(problems) != 1 || problems[0].Remedy != c.remedy {
+			t.Errorf("%s=%s: got %+v, want %s", c.label, c.value, problems, c.remedy)
+		}
 	}
 }
 

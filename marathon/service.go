@@ -34,6 +34,7 @@ type service struct {
 	hsts     bool
 	tls      bool // the service port speaks TLS
 	certs    []string
+	certsBy  []string // the labels that name them
 	rewrite  route.Rewrite
 	hashOn   string // what balance hashes
 	checkAt  int    // port index whose check counts, with checked

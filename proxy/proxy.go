@@ -82,7 +82,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	defer p.mu.Unlock()
 	c.DrainTimeout = p.o.DrainTimeout
 	next, diff := route.Build(p.table.Load(), c)
-	p.certs.use(c, next)
+	p.certs.use(c)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
 	p.checks.followChange(c, next)
@@ -175,6 +175,17 @@ func (p *Proxy) Problems() []route.Problem {
 		all = append(all, p.failed[bind].Problem())
 	}
 	return all
+}
+
+// Unopened are the ports of the table that cannot be opened at the moment, as route.BindText writes them.
+func (p *Proxy) Unopened() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	closed := map[string]bool{}
+	for bind := range p.failed {
+		closed[bind] = true
+	}
+	return closed
 }
 
 // Run serves until ctx ends, then drains: no new connection is accepted, what runs may finish until the drain timeout, and what is

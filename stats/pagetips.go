@@ -124,13 +124,6 @@ func lastCheckTip(r *row) []tip {
 	return tips
 }
 
-func checkTip(r *row) []tip {
-	if r.kind != server {
-		return nil
-	}
-	return []tip{title("Failed probes while it was up")}
-}
-
 // nameTip says what a row stands for in Marathon's terms, which HAProxy cannot know.
 func nameTip(r *row) []tip {
 	switch {

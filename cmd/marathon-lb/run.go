@@ -58,6 +58,9 @@ func newBalancer(o config.Config, log *zap.Logger) (*balancer, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, err := m.StateFile(); err != nil { // better now than when it is needed
+			return nil, err
+		}
 		its := log
 		if m.Name != "" {
 			its = log.With(zap.String("marathon", m.Name))

@@ -27,6 +27,7 @@ func (b *balancer) source() stats.Source {
 		Resync: b.resync,
 
 		Certificates: b.certificates,
+		Unopened:     b.proxy.Unopened,
 	}
 }
 

@@ -66,11 +66,15 @@ type ListenerSpec struct {
 	TLS     bool
 	Certs   []string // PEM files, or directories of them, for TLS; the proxy's default certificate if none
 	App     string   // the app it belongs to, empty for the load balancer's own
+
+	PortIndex int    // with App: the {n} of its labels
+	CertLabel string // with Certs: the label that names them
 }
 
 // Equal says that nothing differs.
 func (l ListenerSpec) Equal(m ListenerSpec) bool {
-	return slices.Equal(l.Certs, m.Certs) && l.Name == m.Name && l.Bind == m.Bind && l.Mode == m.Mode && l.Entry == m.Entry && l.Backend == m.Backend && l.App == m.App && l.TLS == m.TLS
+	return slices.Equal(l.Certs, m.Certs) && l.Name == m.Name && l.Bind == m.Bind && l.Mode == m.Mode && l.Entry == m.Entry && l.Backend == m.Backend && l.App == m.App && l.TLS == m.TLS &&
+		l.PortIndex == m.PortIndex && l.CertLabel == m.CertLabel
 }
 
 // BackendSpec is one service of one app: a set of interchangeable servers and how to reach them.
@@ -92,6 +96,7 @@ type BackendSpec struct {
 	HSTS      bool           // responses tell browsers to use https from now on
 	Rewrite   Rewrite
 	Certs     []string // PEM files for its hosts on :443, besides those of the listener
+	CertLabel string   // with Certs: the label that names them
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
 }
