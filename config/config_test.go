@@ -162,9 +162,9 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required",
 		"HAPROXY_HTTP_FRONTEND_ACL_WITH_AUTH=http-request deny if { path /admin }",
 		"HAPROXY_HTTP_BACKEND_NETWORK_ALLOWED_ACL=acl network_allowed src 10.0.0.0/8",
-		"HAPROXY_BACKEND_HTTP_OPTIONS=acl inside src 10.0.0.0/8",
+		"HAPROXY_BACKEND_HTTP_OPTIONS=acl inside src 10.0.0.0/8", "HAPROXY_HEAD=stats auth admin:TOPSECRET",
 	} {
-		if _, err := config.Parse([]string{"--group", "x"}, []string{env}); err == nil || !strings.Contains(err.Error(), "restricts access") {
+		if _, err := config.Parse([]string{"--group", "x"}, []string{env}); err == nil || !strings.Contains(err.Error(), "restricts access") || strings.Contains(err.Error(), "TOPSECRET") {
 			t.Errorf("%s: got %v, want a refusal", env, err)
 		}
 	}

@@ -3,6 +3,7 @@ package marathon
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,7 +21,6 @@ func (s *service) closed(set setting, reason, remedy string) {
 func (s *service) setAuth(set setting) {
 	auth, err := route.ParseAuth(set.value)
 	if err != nil {
-		set.value = hidden
 		s.closed(set, err.Error(), "write realm:user:hash, the hash as `openssl passwd -6` prints it")
 		return
 	}
@@ -29,6 +29,17 @@ func (s *service) setAuth(set setting) {
 
 // hidden stands for a value that a page open to all should not show.
 const hidden = "(not shown)"
+
+// secret is what values have in which a password is to be expected: users of a template, fields of a request, hashes.
+var secret = regexp.MustCompile(`(?i)passw|authorization|\bauth\s|\$(1|2[aby]?|5|6)\$`)
+
+// shown is the value of a label as problems may show it.
+func shown(name, value string) string {
+	if strings.HasSuffix(name, "_AUTH") || secret.MatchString(value) {
+		return hidden
+	}
+	return value
+}
 
 func (s *service) setAllow(set setting) {
 	words := strings.FieldsFunc(set.value, func(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == ',' })
@@ -174,7 +185,7 @@ func (s *service) settleAccess() {
 	}
 	if s.auth != nil {
 		name := portLabel(s.index, "AUTH")
-		s.closed(setting{name: name, value: hidden}, "a service in mode tcp cannot ask for a password",
+		s.closed(setting{name: name, value: s.app.Labels[name]}, "a service in mode tcp cannot ask for a password",
 			"set "+portLabel(s.index, "MODE")+" to http")
 	}
 	for _, l := range []struct {

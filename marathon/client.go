@@ -142,7 +142,7 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Source says where an answer came from.
 type Source struct {
-	Endpoint string    // base URL as configured
+	Endpoint string    // base URL as configured, without a password
 	Leader   string    // X-Marathon-Leader, empty if the answer had none
 	Sent     time.Time // when it was asked for; the answer is no older than that
 }
@@ -297,7 +297,7 @@ func (c *Client) ask(ctx context.Context, base *url.URL, path string, query url.
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "marathon-lb")
-	from := Source{Endpoint: base.String(), Sent: time.Now()}
+	from := Source{Endpoint: base.Redacted(), Sent: time.Now()}
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return &ReadError{Reason: reasonOf(err, ReasonConnect), Endpoint: from.Endpoint, Path: path, Err: bare(err)}

@@ -51,7 +51,7 @@ func readSettings(a *App, ports int) (settings, []route.Problem) {
 		set, reason, remedy := readLabel(name, value, ports)
 		switch {
 		case reason != "":
-			problems = append(problems, route.Problem{App: a.ID, Label: name, Value: value, Reason: reason, Remedy: remedy})
+			problems = append(problems, route.Problem{App: a.ID, Label: name, Value: shownAs(name, value), Reason: reason, Remedy: remedy})
 		case set.port < 0:
 			s.app = append(s.app, set)
 		default:
@@ -62,6 +62,15 @@ func readSettings(a *App, ports int) (settings, []route.Problem) {
 		slices.SortFunc(list, func(a, b setting) int { return cmp.Compare(a.rank, b.rank) })
 	}
 	return s, problems
+}
+
+// shownAs is shown for what may be AUTH with a mistake in its name.
+func shownAs(name, value string) string {
+	_, rest, perPort := splitName(name)
+	if meant, _ := nearest(rest, perPort); meant == "AUTH" {
+		return hidden
+	}
+	return shown(name, value)
 }
 
 // readLabel says what a label means, or why it means nothing.

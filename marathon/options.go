@@ -4,6 +4,7 @@ package marathon
 
 import (
 	"net/netip"
+	"regexp"
 	"time"
 )
 
@@ -65,4 +66,16 @@ type Options struct {
 	ReservedPorts []int
 	// ServiceAddr is the address service ports are bound to where no HAPROXY_{n}_BIND_ADDR is given.
 	ServiceAddr netip.Addr // the invalid one for every address
+}
+
+// password is that of a URL.
+var password = regexp.MustCompile(`(://[^/?#@:\s]*:)[^/?#@\s]*@`)
+
+// ShownEndpoints are the Endpoints as logs and pages may show them: without passwords.
+func (o Options) ShownEndpoints() []string {
+	shown := make([]string, len(o.Endpoints))
+	for i, text := range o.Endpoints {
+		shown[i] = password.ReplaceAllString(text, "${1}xxxxx@")
+	}
+	return shown
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -45,13 +46,20 @@ func (b *requestBody) Read(p []byte) (int, error) {
 // Close leaves the client's body open.
 func (b *requestBody) Close() error { return nil }
 
-// lastRead is how long the rest of a body that nobody wants is read, so that the client sees the answer and not a reset.
-const lastRead = time.Second
+// What is read of the rest of a body that nobody wants, so that the client sees the answer and not a reset.
+const (
+	lastRead = time.Second
+	mostRest = 256 << 10 // bytes
+)
 
-// linger bounds what the HTTP library reads of the body after the response.
-func (b *requestBody) linger() {
-	if b != nil && !b.ended.Load() {
-		b.flight.control.SetReadDeadline(time.Now().Add(lastRead))
+// conclude ends a request that was answered, perhaps before its body ended. The HTTP library, which was told that an answer may come
+// early, would take what follows an unfinished or malformed body for the next request.
+func (c *clientConn) conclude(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Now().Add(lastRead))
+	control.Flush()
+	if _, err := io.CopyN(io.Discard, r.Body, mostRest); err != io.EOF {
+		c.spent.Store(true)
 	}
 }
 

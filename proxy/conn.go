@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -19,6 +20,8 @@ type clientConn struct {
 	front *route.Stats
 	in    atomic.Uint64 // bytes since the last exchange was finished, as they are without TLS
 	out   atomic.Uint64
+
+	spent atomic.Bool // what is still to come on it is no request
 
 	wire       *wire  // what TLS runs on, nil without TLS
 	serverName string // what the client asked for by SNI
@@ -41,6 +44,9 @@ func (p *Proxy) newClientConn(c net.Conn, o *port, front *route.Stats) *clientCo
 }
 
 func (c *clientConn) Read(b []byte) (int, error) {
+	if c.spent.Load() {
+		return 0, io.EOF
+	}
 	n, err := c.Conn.Read(b)
 	c.in.Add(uint64(n))
 	return n, err

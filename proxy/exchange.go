@@ -71,13 +71,17 @@ func (x *exchange) countHTTP(s *route.Stats) {
 	}
 }
 
-// newer is the backend in the present table. A change that is taking effect is waited for: it has told servers to drain before
-// their successors can be seen.
+// newer is the backend in the present table, if who was let in to the one of then is let in to it, too. A change that is taking effect
+// is waited for: it has told servers to drain before their successors can be seen.
 func (x *exchange) newer() *route.Backend {
 	x.proxy.mu.Lock()
 	t := x.proxy.table.Load()
 	x.proxy.mu.Unlock()
-	return t.Backend(x.action.Backend.Spec.Name)
+	then := &x.action.Backend.Spec
+	if b := t.Backend(then.Name); b != nil && b.Spec.GuardedAs(then) {
+		return b
+	}
+	return nil
 }
 
 // take begins a try: its server has one more request in flight until it is left for another or the exchange is finished.

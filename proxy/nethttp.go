@@ -58,10 +58,17 @@ func (e *httpEngine) server() *http.Server {
 // ServeHTTP answers one request. Its exchange is finished when the connection has flushed the response, or is closed.
 func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*clientConn)
+	if c.spent.Load() {
+		panic(http.ErrAbortHandler)
+	}
 	x := e.proxy.begin(c.port.bind, requestOf(r, c), r.Method+" "+r.RequestURI+" "+r.Proto)
 	defer c.serve(x)()
 	e.proxy.gate.ask(r.Context(), x)
 	if x.action.Failure != OK {
+		if r.ContentLength != 0 {
+			http.NewResponseController(w).EnableFullDuplex() // the answer does not wait for the body
+			defer c.conclude(w, r)
+		}
 		x.refuse(w, x.action.Failure)
 		return
 	}
@@ -170,17 +177,18 @@ func (f *flight) run() {
 	defer f.stall.Stop()
 	defer func() { f.leave() }()
 	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
-	defer func() { f.body.linger() }()
 	resp := f.attempt(ctx, cancel)
-	if resp == nil {
-		return
+	if resp != nil {
+		defer resp.Body.Close()
+		if resp.StatusCode == statusSwitching {
+			f.switchProtocols(resp)
+			return
+		}
+		f.respond(ctx, resp)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode == statusSwitching {
-		f.switchProtocols(resp)
-		return
+	if f.body != nil && !f.body.ended.Load() {
+		f.conn.conclude(f.w, f.in)
 	}
-	f.respond(ctx, resp)
 }
 
 // attempt sends the request to one server after the other until a response comes; nil if none does and the client knows.
@@ -249,6 +257,7 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 	out.URL = &url.URL{Scheme: "http", Host: "server", Opaque: path, RawQuery: strings.TrimPrefix(x.request.Query, "?"),
 		ForceQuery: x.request.Query == "?"}
 	if strings.HasPrefix(path, "//") { // an opaque part must not look like an authority
+		path = escapeStrange(path)
 		out.URL.Opaque, out.URL.RawPath = "", path
 		out.URL.Path, _ = url.PathUnescape(path)
 	}

@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"net"
+
+	"marathon-lb/internal/route"
 )
 
 // serveTCP is the engine for tcp mode: it connects the client to one server and passes bytes.
@@ -10,6 +12,9 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	defer c.Close()
 	x := p.begin(c.port.bind, Request{Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: c.wire != nil}, "")
 	defer c.serve(x)()
+	if x.action.Failure == OK && x.front.Spec.Mode != route.TCP { // since it was accepted; requests may have to show what bytes cannot
+		x.action.Failure = NoRoute
+	}
 	if x.action.Failure != OK {
 		x.fail(x.action.Failure)
 		return

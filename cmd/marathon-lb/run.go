@@ -132,7 +132,7 @@ func (b *balancer) obey(ctx context.Context) error {
 // say logs, once, what is going to be done and what was asked for in vain.
 func (b *balancer) say() {
 	b.log.Info("starting", zap.String("version", version()), zap.String("mode", string(b.o.Mode)),
-		zap.Strings("marathon", b.o.Marathon.Endpoints), zap.Strings("groups", b.o.Marathon.Groups),
+		zap.Strings("marathon", b.o.Marathon.ShownEndpoints()), zap.Strings("groups", b.o.Marathon.Groups),
 		zap.Stringer("stats", b.stats.Addr()))
 	for _, n := range b.o.Notices {
 		say := b.log.Info

@@ -79,7 +79,7 @@ func marathonStats(s marathon.Status, o marathon.Options) stats.Marathon {
 		m.Since = s.Stream.Since
 	}
 	if m.Endpoint == "" {
-		m.Endpoint = strings.Join(o.Endpoints, ", ")
+		m.Endpoint = strings.Join(o.ShownEndpoints(), ", ")
 	}
 	for reason, n := range s.ReadErrors {
 		m.ReadErrors[string(reason)] = n

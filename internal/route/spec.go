@@ -101,6 +101,12 @@ type BackendSpec struct {
 	Closed bool
 }
 
+// GuardedAs says that this is the same app's service, and that who is let in to the other is let in to it.
+func (k *BackendSpec) GuardedAs(o *BackendSpec) bool {
+	password := k.Auth == o.Auth || k.Auth != nil && o.Auth != nil && *k.Auth == *o.Auth
+	return k.App == o.App && k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow)
+}
+
 // Rewrite is what a backend changes in targets and redirects (marathon-lb.md 5.6). Empty fields change nothing.
 type Rewrite struct {
 	Strip    string   // prefix taken off the path, compared without case (HTTP_BACKEND_PROXYPASS_PATH)
