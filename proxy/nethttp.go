@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"marathon-lb/internal/route"
 )
 
 // httpEngine is HTTP on the standard library: it parses and frames, all decisions are elsewhere.
@@ -60,21 +58,21 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*clientConn)
 	x := e.proxy.begin(c.port.bind, requestOf(r, c), r.Method+" "+r.RequestURI+" "+r.Proto)
 	defer c.serve(x)()
-	e.proxy.gate.ask(r.Context(), x)
-	if x.action.Failure != OK {
-		x.refuse(w, x.action.Failure)
-		return
-	}
 	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w), leave: func() {}}
-	if r.Method == "PRI" && r.ProtoMajor == 2 {
-		if x.front.Spec.Entry != route.ByService { // the next request may be for another host
-			f.refuse(MethodRefused)
-			return
-		}
-		f.passPreface()
+	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
+	e.proxy.gate.ask(r.Context(), x)
+	switch {
+	case x.action.Failure != OK:
+		f.refuse(x.action.Failure)
+	case r.Method == "PRI" && r.ProtoMajor == 2:
+		f.preface()
 		return
+	default:
+		f.run()
 	}
-	f.run()
+	if r.ContentLength != 0 {
+		e.rest(w, r, c)
+	}
 }
 
 // requestOf is the request as the policy sees it.
@@ -169,8 +167,6 @@ func (f *flight) run() {
 	f.stall = time.AfterFunc(f.engine.proxy.o.Timeouts.Server, func() { cancel(errServerTimeout) })
 	defer f.stall.Stop()
 	defer func() { f.leave() }()
-	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
-	defer func() { f.body.linger() }()
 	resp := f.attempt(ctx, cancel)
 	if resp == nil {
 		return
