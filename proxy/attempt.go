@@ -27,7 +27,7 @@ const (
 
 // try is one choice.
 type try struct {
-	server *route.Server
+	server *route.Server // to be chosen after the pause, if there is one
 	pause  time.Duration // to wait before connecting
 	sticky bool          // the cookie chose it
 }
@@ -51,7 +51,7 @@ func (a *attempts) first() (try, bool) {
 	return a.choose(try{server: a.pick()})
 }
 
-// again is the choice after a try that failed; false when it is not to be tried again. A server not yet tried comes at once. budget
+// again is the choice after a try that failed, to be completed by rested; false when it is not to be tried again. A server not yet tried comes at once. budget
 // is asked before a request is sent a second time.
 func (a *attempts) again(f Failure, budget func() bool) (try, bool) {
 	switch f.row().retry {
@@ -72,7 +72,16 @@ func (a *attempts) again(f Failure, budget func() bool) (try, bool) {
 		return a.choose(try{server: s})
 	}
 	a.tried = a.tried[:0]
-	return a.choose(try{server: a.pick(), pause: retryPause})
+	return try{pause: retryPause}, a.pick() != nil
+}
+
+// rested completes a try once its pause is over: in that time the server it would have had may have left, and its port may belong to
+// another app.
+func (a *attempts) rested(t try) (try, bool) {
+	if t.pause == 0 {
+		return t, true
+	}
+	return a.choose(try{server: a.pick()})
 }
 
 // pick chooses a server not yet tried. A request keeps the table it came with, but not to its ruin: where that has no such server,

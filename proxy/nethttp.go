@@ -192,6 +192,9 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 			failed = ClientLeftConnecting
 			break
 		}
+		if t, ok = choice.rested(t); !ok {
+			break
+		}
 		x.take(t)
 		f.stall.Reset(x.proxy.o.Timeouts.Server)
 		up := x.proxy.upstreams.to(t.server)

@@ -31,6 +31,9 @@ func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 			failed = ClientLeftConnecting
 			break
 		}
+		if t, ok = choice.rested(t); !ok {
+			break
+		}
 		x.take(t)
 		conn, err := x.proxy.upstreams.to(t.server).dial(ctx)
 		if err == nil {
