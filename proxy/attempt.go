@@ -51,7 +51,7 @@ func (a *attempts) first() (try, bool) {
 	return a.choose(try{server: a.pick()})
 }
 
-// again is the choice after a try that failed, to be completed by rested; false when it is not to be tried again. A server not yet tried comes at once. budget
+// again is the choice after a try that failed, to be completed by begin; false when it is not to be tried again. A server not yet tried comes at once. budget
 // is asked before a request is sent a second time.
 func (a *attempts) again(f Failure, budget func() bool) (try, bool) {
 	switch f.row().retry {
@@ -75,13 +75,17 @@ func (a *attempts) again(f Failure, budget func() bool) (try, bool) {
 	return try{pause: retryPause}, a.pick() != nil
 }
 
-// rested completes a try once its pause is over: in that time the server it would have had may have left, and its port may belong to
-// another app.
-func (a *attempts) rested(t try) (try, bool) {
-	if t.pause == 0 {
-		return t, true
+// begin begins a try on its server once its pause is over. Since it was chosen, the server may have left, and its port may belong to
+// another app: then it is another server.
+func (a *attempts) begin(t try) (try, bool) {
+	ok := true
+	if t.pause > 0 {
+		t, ok = a.choose(try{server: a.pick()})
 	}
-	return a.choose(try{server: a.pick()})
+	for ok && !t.server.Begin() {
+		t, ok = a.choose(try{server: a.pick()})
+	}
+	return t, ok
 }
 
 // pick chooses a server not yet tried. A request keeps the table it came with, but not to its ruin: where that has no such server,

@@ -192,7 +192,7 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 			failed = ClientLeftConnecting
 			break
 		}
-		if t, ok = choice.rested(t); !ok {
+		if t, ok = choice.begin(t); !ok {
 			break
 		}
 		x.take(t)

@@ -31,7 +31,7 @@ func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 			failed = ClientLeftConnecting
 			break
 		}
-		if t, ok = choice.rested(t); !ok {
+		if t, ok = choice.begin(t); !ok {
 			break
 		}
 		x.take(t)
