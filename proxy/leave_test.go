@@ -210,3 +210,17 @@ func TestARequestThatPausesBeforeARetryDoesNotGoToAServerThatLeftMeanwhile(t *te
 		t.Errorf("answered by %q", got)
 	}
 }
+
+func TestAChangeThatComesWhileTheProcessLeavesOpensNoPort(t *testing.T) {
+	r, port, late := newRig(t, proxy.Options{}), freePort(t), freePort(t)
+	r.apply(service(route.HTTP, port, named(t, "app")))
+	get(t, url(port, "/"))
+	http.DefaultClient.CloseIdleConnections()
+	r.stop()
+	r.apply(service(route.HTTP, late, named(t, "late")))
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", late))
+	if err == nil { // and would wait for an answer that never comes
+		c.Close()
+		t.Error("a port nobody serves is open")
+	}
+}
