@@ -85,3 +85,16 @@ func TestAConnectionGoesOnAfterARefusalWhoseBodyComes(t *testing.T) {
 		io.WriteString(c, "dy")
 	}
 }
+
+func TestABadRequestBehindAGoodOneIsCounted(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, named(t, "app")))
+	if got := say(t, port, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nBad Name: x\r\n\r\n"); got == "" {
+		t.Fatal("no answer")
+	}
+	f := r.Table().Listeners()[0].Stats
+	eventually(t, "counted", func() bool { return f.Sessions.Load() == 0 })
+	if n := f.Sum(route.ErrReq); n != 1 {
+		t.Errorf("%d bad requests counted", n)
+	}
+}

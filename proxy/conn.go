@@ -109,7 +109,7 @@ func (c *clientConn) Close() error {
 		return err
 	}
 	c.closed = true
-	if c.now == nil && c.in.Load() > 0 {
+	if c.now == nil && c.in.Load()+c.out.Load() > 0 { // it may have come along with the last request
 		c.now = c.unread()
 	}
 	if !c.busy {
