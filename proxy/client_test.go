@@ -98,3 +98,22 @@ func TestABadRequestBehindAGoodOneIsCounted(t *testing.T) {
 		t.Errorf("%d bad requests counted", n)
 	}
 }
+
+func TestAStreamEndsWholeAfterASilence(t *testing.T) {
+	const client = 50 * time.Millisecond
+	r, port := newRig(t, proxy.Options{Timeouts: proxy.Timeouts{Client: client}}), freePort(t)
+	r.apply(service(route.HTTP, port, rawTask(t, func(c net.Conn, r *bufio.Reader) {
+		head(r)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+		<-time.After(3 * client)
+		io.WriteString(c, "0\r\n\r\n")
+	})))
+	resp, err := http.Get(url(port, "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err != nil {
+		t.Errorf("%q %v", b, err)
+	}
+}

@@ -294,6 +294,7 @@ func (f *flight) passInterim(code int, h textproto.MIMEHeader) {
 	for name, values := range h {
 		into[name] = values
 	}
+	f.control.SetWriteDeadline(time.Now().Add(f.engine.proxy.o.Timeouts.Client))
 	f.w.WriteHeader(code)
 	clear(into)
 }
@@ -360,8 +361,8 @@ func (f *flight) copyBody(ctx context.Context, body io.Reader) Failure {
 		f.stall.Reset(t.Server)
 		n, err := body.Read(*buf)
 		f.stall.Stop()
+		f.control.SetWriteDeadline(time.Now().Add(t.Client)) // for the end too, which the library writes
 		if n > 0 {
-			f.control.SetWriteDeadline(time.Now().Add(t.Client))
 			if _, werr := f.w.Write((*buf)[:n]); werr != nil && !errors.Is(werr, http.ErrBodyNotAllowed) {
 				return writeFailure(werr)
 			}
