@@ -250,6 +250,12 @@ func TestRedirectsToHTTPS(t *testing.T) {
 	if resp, _ := get(t, url(byHost, "/x"), "Host", "a.test:8080"); resp.Header.Get("Location") != want {
 		t.Errorf("with https on another port: %s, want %s", resp.Header.Get("Location"), want)
 	}
+	r.stop()
+	for _, e := range r.logs.FilterMessage("request").All() {
+		if e.ContextMap()["failure"] == "redirected" {
+			t.Fatal("a redirect stands in the log of errors")
+		}
+	}
 }
 
 func TestAClientThatClaimsHTTPSIsRedirectedAllTheSame(t *testing.T) {

@@ -30,6 +30,9 @@ type clientConn struct {
 	now    *exchange
 	busy   bool // the engine still works on it
 	closed bool
+
+	hearing sync.Mutex
+	until   time.Time // nothing is read after it, whatever the HTTP library allows; zero for no such bound
 }
 
 func (p *Proxy) newClientConn(c net.Conn, o *port, front *route.Stats) *clientConn {
@@ -56,6 +59,24 @@ func (c *clientConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	c.out.Add(uint64(n))
 	return n, err
+}
+
+// hearUntil bounds all reading, that under way too; the zero time lifts the bound.
+func (c *clientConn) hearUntil(t time.Time) {
+	c.hearing.Lock()
+	defer c.hearing.Unlock()
+	c.until = t
+	c.Conn.SetReadDeadline(t)
+}
+
+// SetReadDeadline is the HTTP library's, and ours for a body. The library lifts it at the end of a request.
+func (c *clientConn) SetReadDeadline(t time.Time) error {
+	c.hearing.Lock()
+	defer c.hearing.Unlock()
+	if !c.until.IsZero() && (t.IsZero() || t.After(c.until)) {
+		t = c.until
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 // CloseWrite sends FIN, or TLS's close_notify: the client reads to the end of what it was sent.
@@ -94,7 +115,7 @@ func (c *clientConn) Close() error {
 		return err
 	}
 	c.closed = true
-	if c.now == nil && c.in.Load() > 0 {
+	if c.now == nil && c.in.Load()+c.out.Load() > 0 { // it may have come along with the last request
 		c.now = c.unread()
 	}
 	if !c.busy {

@@ -84,7 +84,7 @@ func (x *exchange) newer() *route.Backend {
 	return nil
 }
 
-// take begins a try: its server has one more request in flight until it is left for another or the exchange is finished.
+// take begins a try: its server, which has one more request in flight, has it until it is left for another or the exchange is finished.
 func (x *exchange) take(t try) {
 	b, s := x.action.Backend.Stats, t.server.Stats
 	if last := x.try.server; last != nil {
@@ -105,7 +105,6 @@ func (x *exchange) take(t try) {
 		s.Add(writer, route.LoadBalanced, 1)
 		b.Add(writer, route.LoadBalanced, 1)
 	}
-	t.server.Begin()
 }
 
 // leave ends the try. The last one to leave a server that drains takes its idle connections along.

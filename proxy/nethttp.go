@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"marathon-lb/internal/route"
 )
 
 // httpEngine is HTTP on the standard library: it parses and frames, all decisions are elsewhere.
@@ -63,25 +61,21 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := e.proxy.begin(c.port.bind, requestOf(r, c), r.Method+" "+r.RequestURI+" "+r.Proto)
 	defer c.serve(x)()
-	e.proxy.gate.ask(r.Context(), x)
-	if x.action.Failure != OK {
-		if r.ContentLength != 0 {
-			http.NewResponseController(w).EnableFullDuplex() // the answer does not wait for the body
-			defer c.conclude(w, r)
-		}
-		x.refuse(w, x.action.Failure)
-		return
-	}
 	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w), leave: func() {}}
-	if r.Method == "PRI" && r.ProtoMajor == 2 {
-		if x.front.Spec.Entry != route.ByService { // the next request may be for another host
-			f.refuse(MethodRefused)
-			return
-		}
-		f.passPreface()
+	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
+	e.proxy.gate.ask(r.Context(), x)
+	switch {
+	case x.action.Failure != OK:
+		f.refuse(x.action.Failure)
+	case r.Method == "PRI" && r.ProtoMajor == 2:
+		f.preface()
 		return
+	default:
+		f.run()
 	}
-	f.run()
+	if r.ContentLength != 0 {
+		e.rest(w, r, c)
+	}
 }
 
 // requestOf is the request as the policy sees it.
@@ -176,7 +170,6 @@ func (f *flight) run() {
 	f.stall = time.AfterFunc(f.engine.proxy.o.Timeouts.Server, func() { cancel(errServerTimeout) })
 	defer f.stall.Stop()
 	defer func() { f.leave() }()
-	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
 	resp := f.attempt(ctx, cancel)
 	if resp != nil {
 		defer resp.Body.Close()
@@ -185,9 +178,6 @@ func (f *flight) run() {
 			return
 		}
 		f.respond(ctx, resp)
-	}
-	if f.body != nil && !f.body.ended.Load() {
-		f.conn.conclude(f.w, f.in)
 	}
 }
 
@@ -202,6 +192,9 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 		f.stall.Stop()
 		if !pause(ctx, t.pause) {
 			failed = ClientLeftConnecting
+			break
+		}
+		if t, ok = choice.begin(t); !ok {
 			break
 		}
 		x.take(t)
@@ -304,6 +297,7 @@ func (f *flight) passInterim(code int, h textproto.MIMEHeader) {
 	for name, values := range h {
 		into[name] = values
 	}
+	f.control.SetWriteDeadline(time.Now().Add(f.engine.proxy.o.Timeouts.Client))
 	f.w.WriteHeader(code)
 	clear(into)
 }
@@ -370,8 +364,8 @@ func (f *flight) copyBody(ctx context.Context, body io.Reader) Failure {
 		f.stall.Reset(t.Server)
 		n, err := body.Read(*buf)
 		f.stall.Stop()
+		f.control.SetWriteDeadline(time.Now().Add(t.Client)) // for the end too, which the library writes
 		if n > 0 {
-			f.control.SetWriteDeadline(time.Now().Add(t.Client))
 			if _, werr := f.w.Write((*buf)[:n]); werr != nil && !errors.Is(werr, http.ErrBodyNotAllowed) {
 				return writeFailure(werr)
 			}

@@ -52,7 +52,7 @@ type AccessLog string
 
 // The choices.
 const (
-	LogErrors AccessLog = "errors" // those that ended in a 5xx of ours, or were cut
+	LogErrors AccessLog = "errors" // those that were refused, ended in an error of ours, or were cut; no redirects
 	LogAll    AccessLog = "all"
 	LogOff    AccessLog = "off"
 )

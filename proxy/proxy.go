@@ -38,6 +38,7 @@ type Proxy struct {
 	fresh  []*port               // bound, but not served yet
 	failed map[string]*BindError // to be bound again
 	wake   chan struct{}         // there are fresh ports
+	ended  bool                  // nobody would serve another port
 }
 
 const (
@@ -106,6 +107,9 @@ func (p *Proxy) Apply(c route.Change) error {
 
 // openAll binds what is not bound yet.
 func (p *Proxy) openAll(listeners []*route.Listener) (errs []error) {
+	if p.ended {
+		return nil
+	}
 	for _, l := range listeners {
 		if p.ports[route.BindText(l.Spec.Bind)] == nil {
 			if err := p.open(l); err != nil {
@@ -246,6 +250,7 @@ func (p *Proxy) bindFailed() {
 // drain ends the proxy's life: cut ends what still runs when its time is up.
 func (p *Proxy) drain(cut func()) {
 	p.mu.Lock()
+	p.ended = true
 	p.close(p.Table().Listeners())
 	p.mu.Unlock()
 	ended := make(chan struct{})

@@ -36,6 +36,9 @@ func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 			failed = ClientLeftConnecting
 			break
 		}
+		if t, ok = choice.begin(t); !ok {
+			break
+		}
 		x.take(t)
 		conn, err := x.proxy.upstreams.to(t.server).dial(ctx)
 		if err == nil {

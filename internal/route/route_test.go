@@ -251,6 +251,18 @@ func TestServersOutliveTablesAndDrainWhenTheyLeave(t *testing.T) {
 	}
 }
 
+func TestARequestThatPickedAServerBeforeItLeftDoesNotBeginOnIt(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
+	picked := table.Backend("a_1").Pick(0, nil)
+	_, diff := build(t, table, set(service("/a", 1, 0)))
+	if len(diff.Gone) != 1 || diff.Gone[0] != picked {
+		t.Fatal("it was not empty") // and now its connections are cut
+	}
+	if picked.Begin() || picked.InFlight() != 0 || picked.Stats.Sessions.Load() != 0 {
+		t.Errorf("a request began on a server that is gone; %d in flight", picked.InFlight())
+	}
+}
+
 func TestAServerThatReturnsWhileItDrainsGoesOn(t *testing.T) {
 	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
 	s := table.Backend("a_1").Servers[0]
