@@ -64,7 +64,8 @@ func New(o Options, log *zap.Logger) *Proxy {
 
 func (t Timeouts) orDefault() Timeouts {
 	return Timeouts{
-		Connect: cmp.Or(t.Connect, 3*time.Second), Head: cmp.Or(t.Head, 15*time.Second), KeepAlive: cmp.Or(t.KeepAlive, time.Minute),
+		Connect: cmp.Or(t.Connect, 3*time.Second), Handshake: cmp.Or(t.Handshake, 5*time.Second),
+		Head: cmp.Or(t.Head, 15*time.Second), KeepAlive: cmp.Or(t.KeepAlive, time.Minute),
 		Client: cmp.Or(t.Client, 30*time.Second), Server: cmp.Or(t.Server, 30*time.Second), Tunnel: cmp.Or(t.Tunnel, time.Hour),
 	}
 }

@@ -86,13 +86,14 @@ func (b *balancer) listen() error {
 	return b.proxy.Apply(route.Change{SetListeners: b.o.Marathon.Listeners(), Now: time.Now()})
 }
 
-// Run follows Marathon and serves until ctx ends. Then it is not ready any more, drains, and shows its statistics until it has.
-func (b *balancer) Run(ctx context.Context) error {
+// Run follows Marathon and serves until ctx ends, or a part of it cannot go on. Then it is not ready any more, drains, and shows its statistics until it has.
+func (b *balancer) Run(asked context.Context) error {
 	b.say()
+	work, ctx := errgroup.WithContext(asked)
 	defer context.AfterFunc(ctx, func() { b.leaving.Store(true) })()
 	showing, hide := context.WithCancel(context.WithoutCancel(ctx))
 	defer hide()
-	var show, work errgroup.Group
+	var show errgroup.Group
 	show.Go(func() error { return b.stats.Run(showing) })
 	for _, w := range b.watchers {
 		work.Go(func() error { return w.Run(ctx) })
@@ -100,11 +101,12 @@ func (b *balancer) Run(ctx context.Context) error {
 	work.Go(func() error { return b.obey(ctx) })
 	work.Go(func() error { return b.teller.Run(ctx) })
 	work.Go(func() error { return b.proxy.Run(ctx) })
-	if err := work.Wait(); err != nil && ctx.Err() == nil {
-		return err
-	}
+	err := work.Wait()
 	hide()
-	if err := show.Wait(); err != nil {
+	if shown := show.Wait(); err == nil || asked.Err() != nil { // what was asked to end is no failure
+		err = shown
+	}
+	if err != nil {
 		return err
 	}
 	b.log.Info("left")
