@@ -58,9 +58,16 @@ func (e *httpEngine) server() *http.Server {
 // ServeHTTP answers one request. Its exchange is finished when the connection has flushed the response, or is closed.
 func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*clientConn)
-	x := e.proxy.begin(c.port.bind, requestOf(r, c), r.Method+" "+r.RequestURI+" "+r.Proto)
+	x := &exchange{request: requestOf(r, c), line: r.Method + " " + r.RequestURI + " " + r.Proto}
+	e.proxy.begin(x, c.port.bind, time.Now())
 	defer c.serve(x)()
-	e.proxy.gate.ask(r.Context(), x)
+	failed, proof := e.proxy.gate.look(x)
+	if proof != nil {
+		failed = e.proxy.gate.check(r.Context(), proof)
+	}
+	if failed != OK {
+		x.action.Failure = failed
+	}
 	if x.action.Failure != OK {
 		x.refuse(w, x.action.Failure)
 		return
@@ -101,7 +108,7 @@ func requestOf(r *http.Request, c *clientConn) Request {
 	}
 	return Request{
 		Method: r.Method, Host: host, Path: path, Query: query, Fields: fieldsOf(r.Header),
-		Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: c.wire != nil,
+		Source: c.source, Local: c.local, From: c.from, Port: c.onPort, TLS: c.wire != nil,
 	}
 }
 
@@ -186,17 +193,18 @@ func (f *flight) run() {
 // attempt sends the request to one server after the other until a response comes; nil if none does and the client knows.
 func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *http.Response {
 	x := f.exchange
-	choice := newAttempts(x.action.Backend, x.newer, &x.request)
+	var choice attempts
+	choice.begin(x)
 	out := f.outgoing(ctx)
 	failed := NoServer
-	for t, ok := choice.first(); ok; t, ok = choice.again(failed, x.proxy.mayRepeat) {
+	for t, ok := choice.first(); ok; t, ok = choice.again(failed) {
 		f.leave() // the server tried before, whose end must not end this
 		f.stall.Stop()
 		if !pause(ctx, t.pause) {
 			failed = ClientLeftConnecting
 			break
 		}
-		x.take(t)
+		x.take(t, time.Now())
 		f.stall.Reset(x.proxy.o.Timeouts.Server)
 		up := x.proxy.upstreams.to(t.server)
 		f.leave = up.run(x, func(Failure) { cancel(errServerGone) })
@@ -274,7 +282,7 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 func (f *flight) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
-			f.exchange.connect(i.Reused)
+			f.exchange.connect(i.Reused, time.Now())
 		},
 		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 			f.passInterim(code, h)

@@ -33,7 +33,9 @@ type Proxy struct {
 	repeats   budget
 	gate      *gate
 
-	mu     sync.Mutex // one change at a time
+	swapping sync.Mutex // held from when a change begins to show in servers until it does in the table
+
+	mu     sync.Mutex // one change at a time; never waited for by a loop
 	ports  map[string]*port
 	fresh  []*port               // bound, but not served yet
 	failed map[string]*BindError // to be bound again
@@ -81,10 +83,12 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.DrainTimeout = p.o.DrainTimeout
+	p.swapping.Lock()
 	next, diff := route.Build(p.table.Load(), c)
 	p.certs.use(c, next)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
+	p.swapping.Unlock()
 	p.checks.followChange(c, next)
 	p.start()
 	p.close(diff.Close)
@@ -96,12 +100,22 @@ func (p *Proxy) Apply(c route.Change) error {
 		p.zap.Error("a port cannot be opened; it is tried again", zap.Error(err), zap.Duration("each", bindAgain))
 	}
 	for _, s := range diff.Left {
-		p.upstreams.idle(s)
+		p.idle(s)
 	}
 	for _, s := range diff.Gone {
-		p.upstreams.drop(s)
+		p.drop(s)
 	}
 	return errors.Join(errs...)
+}
+
+// idle closes the idle connections to a server that takes no more requests.
+func (p *Proxy) idle(s *route.Server) {
+	p.upstreams.idle(s)
+}
+
+// drop forgets a server on which nothing may run any more; what still does is cut.
+func (p *Proxy) drop(s *route.Server) {
+	p.upstreams.drop(s)
 }
 
 // openAll binds what is not bound yet.
