@@ -177,7 +177,7 @@ func TestWhatDecidesKnowsNoSockets(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"proxy/decide.go", "proxy/attempt.go", "proxy/headers.go", "proxy/failure.go", "internal/route/match.go"} {
+	for _, name := range []string{"proxy/decide.go", "proxy/attempt.go", "proxy/headers.go", "proxy/failure.go", "internal/route/match.go", "internal/h1/head.go"} {
 		if !seen[name] {
 			t.Errorf("%s is gone: does this test still look at what decides?", name)
 		}
