@@ -130,8 +130,12 @@ const (
 	sendFailed
 )
 
-// send writes b, or keeps what the socket does not take now. Nothing may be pending.
+// send writes b, or keeps what the socket does not take now.
 func (l *loop) send(c *conn, b []byte) (int, progress) {
+	if c.pending() {
+		c.out = append(c.out, b...)
+		return 0, sentPart
+	}
 	n, e := sysWrite(c.fd, b)
 	switch {
 	case e != 0 && e != syscall.EAGAIN:

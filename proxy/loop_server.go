@@ -83,7 +83,7 @@ func (l *loop) connected(t *trip) {
 		l.beginTunnel(t)
 		return
 	}
-	t.phase, t.outSent, t.moved = asking, 0, true
+	t.phase, t.outSent, t.upGone, t.moved = asking, 0, false, true
 	l.advance(t)
 }
 

@@ -108,6 +108,13 @@ func sysSet(fd int32, level, option, value int) {
 	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option), uintptr(unsafe.Pointer(&v)), 4, 0)
 }
 
+// sysReset has the connection end with RST when it is closed.
+func sysReset(fd int32) {
+	v := syscall.Linger{Onoff: 1}
+	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, uintptr(unsafe.Pointer(&v)),
+		unsafe.Sizeof(v), 0)
+}
+
 // sysError is why connecting failed, 0 if it did not.
 func sysError(fd int32) syscall.Errno {
 	var v, size int32 = 0, 4
