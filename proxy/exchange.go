@@ -107,7 +107,7 @@ func (x *exchange) take(t try, now time.Time) {
 // leave ends the try. The last one to leave a server that drains takes its idle connections along.
 func (x *exchange) leave() {
 	if s := x.try.server; s.End() == 0 && s.State() == route.Draining {
-		x.proxy.drop(s)
+		x.proxy.left(s)
 	}
 }
 

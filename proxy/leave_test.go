@@ -137,7 +137,7 @@ func TestNoRequestIsLostWhileServersComeAndGo(t *testing.T) {
 	close(stop)
 	clients.Wait()
 	if lost.Load() > 0 {
-		t.Errorf("%d of %d requests were lost", lost.Load(), sent.Load())
+		t.Errorf("%d of %d requests were lost: %v", lost.Load(), sent.Load(), r.ended())
 	}
 }
 

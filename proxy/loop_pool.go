@@ -79,6 +79,13 @@ func (l *loop) idleTurn(c *conn) {
 	}
 }
 
+// settle forgets the pool of a server that drains, once it is empty.
+func (p *pool) settle(l *loop) {
+	if p.server.State() == route.Draining && p.running == nil && len(p.idle) == 0 && l.pools[p.server] == p {
+		delete(l.pools, p.server)
+	}
+}
+
 func (p *pool) closeIdle(l *loop) {
 	for _, c := range p.idle {
 		l.close(c)

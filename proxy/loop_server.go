@@ -120,6 +120,7 @@ func (t *trip) leaveServer(l *loop) {
 	t.server, c.trip = nil, nil
 	c.unlist()
 	c.pool.leave(c)
+	defer c.pool.settle(l)
 	if t.reusable && !c.ended && !c.broken && !c.readable && len(c.in) == 0 && !c.pending() {
 		l.watch(c)
 		c.pool.give(l, c)

@@ -112,7 +112,11 @@ func (p *Proxy) Apply(c route.Change) error {
 		p.idle(s)
 	}
 	for _, s := range diff.Gone {
-		p.drop(s)
+		if c.Now.Sub(s.DrainingSince()) >= c.DrainTimeout {
+			p.drop(s)
+		} else { // nothing ran on it; a request that chose it just before that may still come
+			p.left(s)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -120,6 +124,15 @@ func (p *Proxy) Apply(c route.Change) error {
 // idle closes the idle connections to a server that takes no more requests.
 func (p *Proxy) idle(s *route.Server) {
 	p.upstreams.idle(s)
+	if p.loops != nil {
+		p.loops.idle(s)
+	}
+}
+
+// left is for a server that drains and has just done its last request. A loop hears of it a moment later, when the server may be in use
+// again: what runs on it then is not touched.
+func (p *Proxy) left(s *route.Server) {
+	p.upstreams.drop(s)
 	if p.loops != nil {
 		p.loops.idle(s)
 	}
