@@ -38,6 +38,7 @@ var comments = map[string]string{
 	"Proxy.CertPEMs":             "certificates for :443, each with its chain and its key. They follow those of --ssl-certs, and HAPROXY_{n}_SSL_CERT finds them where Marathon-LB wrote them: /etc/ssl/cert.pem, /etc/ssl/cert0.pem and so on",
 	"Proxy.CertPoll":             "how often files of certificates are looked at; 2 s if zero",
 	"Proxy.DrainTimeout":         "how long a request may still run on a server that left, and on this process after SIGTERM",
+	"Proxy.Engine":               "what serves HTTP and TCP: loop, which is event loops of our own and what Linux gets without this flag, or nethttp, Go's HTTP library. Ports with TLS are served by nethttp in any case",
 	"Proxy.SSLCerts":             "PEM files for :443, or directories of them, each file with a certificate, its chain and its key. The first one is for clients that ask for no host, or for one that no certificate names; without any, one is made that is signed by itself",
 	"Proxy.ServerClose":          "opens a connection to the server for each request, HAProxy's http-server-close",
 	"Proxy.TLSMin":               "the oldest version of TLS that clients may speak: 1.0, 1.1, 1.2 or 1.3",

@@ -85,6 +85,8 @@ func (v *value) Set(text string) (err error) {
 		*p, err = oneOf(text, proxy.AuthAll, proxy.AuthVHost)
 	case *proxy.TLSVersion:
 		*p, err = oneOf(text, proxy.TLS10, proxy.TLS11, proxy.TLS12, proxy.TLS13)
+	case *proxy.Engine:
+		*p, err = oneOf(text, proxy.LoopEngine, proxy.NetHTTPEngine)
 	case *proxy.AccessLog:
 		*p, err = oneOf(text, proxy.LogErrors, proxy.LogAll, proxy.LogOff)
 	case *zapcore.Level:

@@ -9,15 +9,15 @@ import (
 
 // attempts chooses servers for one request or TCP connection, try after try (HAProxy's "retries 3" and "option redispatch").
 type attempts struct {
-	backend *route.Backend
-	newer   func() *route.Backend // the backend in the present table, nil if it is gone
-	hash    uint64                // of what the backend's balance chooses by
-	cookie  string                // of a sticky client, empty for none
-	repeats bool                  // the request may be sent twice
-	retries int
-	resent  bool
-	tried   []*route.Server // since the last pause
-	buffer  [4]*route.Server
+	exchange *exchange
+	backend  *route.Backend
+	hash     uint64 // of what the backend's balance chooses by
+	cookie   string // of a sticky client, empty for none
+	repeats  bool   // the request may be sent twice
+	retries  int
+	resent   bool
+	tried    []*route.Server // since the last pause
+	buffer   [4]*route.Server
 }
 
 const (
@@ -32,13 +32,14 @@ type try struct {
 	sticky bool          // the cookie chose it
 }
 
-func newAttempts(b *route.Backend, newer func() *route.Backend, r *Request) *attempts {
-	a := &attempts{backend: b, newer: newer, hash: r.hash(&b.Spec), repeats: r.idempotent()}
+// begin prepares to choose for an exchange that has a backend. What it needs of the request's fields it takes now.
+func (a *attempts) begin(x *exchange) {
+	b, r := x.action.Backend, &x.request
+	*a = attempts{exchange: x, backend: b, hash: r.hash(&b.Spec), repeats: r.idempotent()}
 	a.tried = a.buffer[:0]
 	if b.Spec.Sticky != "" {
 		a.cookie = r.cookie(b.Spec.Sticky)
 	}
-	return a
 }
 
 // first is the first choice; false if no server is usable.
@@ -51,13 +52,13 @@ func (a *attempts) first() (try, bool) {
 	return a.choose(try{server: a.pick()})
 }
 
-// again is the choice after a try that failed, to be completed by begin; false when it is not to be tried again. A server not yet tried comes at once. budget
-// is asked before a request is sent a second time.
-func (a *attempts) again(f Failure, budget func() bool) (try, bool) {
+// again is the choice after a try that failed, to be completed by enter; false when it is not to be tried again. A server not yet tried
+// comes at once. A budget bounds how many requests are sent a second time.
+func (a *attempts) again(f Failure) (try, bool) {
 	switch f.row().retry {
 	case unsent:
 	case unanswered:
-		if !a.repeats || a.resent || !budget() {
+		if !a.repeats || a.resent || !a.exchange.proxy.mayRepeat() {
 			return try{}, false
 		}
 		a.resent = true
@@ -75,9 +76,9 @@ func (a *attempts) again(f Failure, budget func() bool) (try, bool) {
 	return try{pause: retryPause}, a.pick() != nil
 }
 
-// begin begins a try on its server once its pause is over. Since it was chosen, the server may have left, and its port may belong to
+// enter begins a try on its server once its pause is over. Since it was chosen, the server may have left, and its port may belong to
 // another app: then it is another server.
-func (a *attempts) begin(t try) (try, bool) {
+func (a *attempts) enter(t try) (try, bool) {
 	ok := true
 	if t.pause > 0 {
 		t, ok = a.choose(try{server: a.pick()})
@@ -94,7 +95,7 @@ func (a *attempts) pick() *route.Server {
 	if s := a.backend.Pick(a.hash, a.tried); s != nil {
 		return s
 	}
-	b := a.newer()
+	b := a.exchange.newer()
 	if b == nil || b == a.backend {
 		return nil
 	}

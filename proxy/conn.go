@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,9 @@ type clientConn struct {
 	wire       *wire  // what TLS runs on, nil without TLS
 	serverName string // what the client asked for by SNI
 
+	source, local netip.AddrPort
+	from, onPort  string // as text
+
 	mu     sync.Mutex
 	now    *exchange
 	busy   bool // the engine still works on it
@@ -37,13 +41,20 @@ type clientConn struct {
 
 func (p *Proxy) newClientConn(c net.Conn, o *port, front *route.Stats) *clientConn {
 	o.conns.Add(1)
-	now := time.Now().UnixNano()
+	countConn(front, noLoop, time.Now())
+	cc := &clientConn{Conn: c, proxy: p, port: o, front: front, source: addrPort(c.RemoteAddr()), local: addrPort(c.LocalAddr())}
+	cc.from, cc.onPort = cc.source.Addr().String(), strconv.Itoa(int(cc.local.Port()))
+	return cc
+}
+
+// countConn counts a connection that came in; whoever closes it takes it out of Sessions.
+func countConn(front *route.Stats, writer int, at time.Time) {
+	now := at.UnixNano()
 	front.Touch(now)
 	front.ConnRate.Add(now)
 	front.Add(writer, route.Connections, 1)
 	front.Add(writer, route.Sessions, 1)
 	front.Sessions.Inc()
-	return &clientConn{Conn: c, proxy: p, port: o, front: front}
 }
 
 func (c *clientConn) Read(b []byte) (int, error) {
@@ -133,7 +144,7 @@ func (c *clientConn) end() {
 
 func (c *clientConn) finish() {
 	if c.now != nil {
-		c.now.finish(c.in.Swap(0), c.out.Swap(0))
+		c.now.finish(c.in.Swap(0), c.out.Swap(0), time.Now())
 		c.now = nil
 	}
 }
@@ -141,13 +152,13 @@ func (c *clientConn) finish() {
 // unread is the exchange for bytes that belong to none when the connection closes: a request that could not be read.
 func (c *clientConn) unread() *exchange {
 	x := &exchange{
-		proxy: c.proxy, request: Request{Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr())}, line: badLine,
+		proxy: c.proxy, request: Request{Source: c.source, Local: c.local}, line: badLine,
 		front: c.proxy.table.Load().ListenerAt(c.port.bind), began: time.Now(),
 	}
 	c.proxy.inFlight.Add(1)
 	x.fail(BadRequest)
 	if c.out.Load() > 0 { // the HTTP library answered; 400 stands for what it said
-		x.status = 400
+		x.status = BadRequest.row().status
 	}
 	return x
 }

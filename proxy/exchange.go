@@ -10,6 +10,7 @@ import (
 // exchange is one request and its response in flight, or one TCP connection. Whoever begins it finishes it exactly once.
 type exchange struct {
 	proxy   *Proxy
+	writer  int // the number it counts under
 	request Request
 	line    string // method, target and version as the log shows them; empty for TCP
 	front   *route.Listener
@@ -25,27 +26,26 @@ type exchange struct {
 	answered  time.Time // zero if no head of a response came
 }
 
-// begin counts the start of an exchange and decides what to do with it.
-func (p *Proxy) begin(bind string, r Request, line string) *exchange {
+// begin counts the start of an exchange, of which request, line and writer are given, and decides what to do with it.
+func (p *Proxy) begin(x *exchange, bind string, now time.Time) {
 	t := p.table.Load()
-	x := &exchange{proxy: p, request: r, line: line, front: listenerOf(t, bind, r.Local), began: time.Now()}
+	x.proxy, x.front, x.began = p, listenerOf(t, bind, x.request.Local), now
 	p.inFlight.Add(1)
 	if x.front == nil { // its port closed just now
 		x.action.Failure = NoRoute
-		return x
+		return
 	}
 	if x.http() {
 		x.front.Stats.ReqRate.Add(x.began.UnixNano())
-		x.front.Stats.Add(writer, route.Requests, 1)
+		x.front.Stats.Add(x.writer, route.Requests, 1)
 	}
 	x.action = decide(t, x.front, &x.request, &p.o, nil)
 	if b := x.action.Backend; b != nil {
 		b.Stats.Touch(x.began.UnixNano())
-		b.Stats.Add(writer, route.Sessions, 1)
+		b.Stats.Add(x.writer, route.Sessions, 1)
 		b.Stats.Sessions.Inc()
 		x.countHTTP(b.Stats)
 	}
-	return x
 }
 
 // listenerOf is the listener of a connection that came in on a bound address. Where that closed while the connection stood, it is
@@ -60,23 +60,23 @@ func listenerOf(t *route.Table, bind string, local netip.AddrPort) *route.Listen
 	return t.Listener(route.AnyAddr(int(local.Port())))
 }
 
-// writer is the number under which everything that is no event loop counts.
-const writer = 0
+// noLoop is the number under which everything that is no event loop counts; loops have those from 1 on.
+const noLoop = 0
 
 func (x *exchange) http() bool { return x.line != "" }
 
 func (x *exchange) countHTTP(s *route.Stats) {
 	if x.http() {
-		s.Add(writer, route.Requests, 1)
+		s.Add(x.writer, route.Requests, 1)
 	}
 }
 
 // newer is the backend in the present table, if who was let in to the one of then is let in to it, too. A change that is taking effect
 // is waited for: it has told servers to drain before their successors can be seen.
 func (x *exchange) newer() *route.Backend {
-	x.proxy.mu.Lock()
+	x.proxy.swapping.Lock()
 	t := x.proxy.table.Load()
-	x.proxy.mu.Unlock()
+	x.proxy.swapping.Unlock()
 	then := &x.action.Backend.Spec
 	if b := t.Backend(then.Name); b != nil && b.Spec.GuardedAs(then) {
 		return b
@@ -85,38 +85,38 @@ func (x *exchange) newer() *route.Backend {
 }
 
 // take begins a try: its server, which has one more request in flight, has it until it is left for another or the exchange is finished.
-func (x *exchange) take(t try) {
+func (x *exchange) take(t try, now time.Time) {
 	b, s := x.action.Backend.Stats, t.server.Stats
 	if last := x.try.server; last != nil {
 		x.retries++
-		last.Stats.Add(writer, route.Retries, 1)
-		b.Add(writer, route.Retries, 1)
+		last.Stats.Add(x.writer, route.Retries, 1)
+		b.Add(x.writer, route.Retries, 1)
 		if last != t.server {
-			last.Stats.Add(writer, route.Redispatches, 1)
-			b.Add(writer, route.Redispatches, 1)
+			last.Stats.Add(x.writer, route.Redispatches, 1)
+			b.Add(x.writer, route.Redispatches, 1)
 		}
 		x.leave()
 	}
-	x.try, x.tried, x.connected = t, time.Now(), time.Time{}
+	x.try, x.tried, x.connected = t, now, time.Time{}
 	s.Touch(x.tried.UnixNano())
-	s.Add(writer, route.Sessions, 1)
+	s.Add(x.writer, route.Sessions, 1)
 	x.countHTTP(s)
 	if !t.sticky {
-		s.Add(writer, route.LoadBalanced, 1)
-		b.Add(writer, route.LoadBalanced, 1)
+		s.Add(x.writer, route.LoadBalanced, 1)
+		b.Add(x.writer, route.LoadBalanced, 1)
 	}
 }
 
 // leave ends the try. The last one to leave a server that drains takes its idle connections along.
 func (x *exchange) leave() {
 	if s := x.try.server; s.End() == 0 && s.State() == route.Draining {
-		x.proxy.upstreams.drop(s)
+		x.proxy.left(s)
 	}
 }
 
 // connect notes that a connection to the server stands.
-func (x *exchange) connect(reused bool) {
-	x.connected = time.Now()
+func (x *exchange) connect(reused bool, now time.Time) {
+	x.connected = now
 	c := route.Connects
 	if reused {
 		c = route.Reuses
@@ -127,10 +127,10 @@ func (x *exchange) connect(reused bool) {
 // count adds to a counter of the backend and of the server in use.
 func (x *exchange) count(c route.Count, n uint64) {
 	if b := x.action.Backend; b != nil {
-		b.Stats.Add(writer, c, n)
+		b.Stats.Add(x.writer, c, n)
 	}
 	if s := x.try.server; s != nil {
-		s.Stats.Add(writer, c, n)
+		s.Stats.Add(x.writer, c, n)
 	}
 }
 
@@ -142,14 +142,12 @@ func (x *exchange) fail(f Failure) {
 }
 
 // finish counts the end and writes the log's line. in and out are the bytes the client sent and was sent.
-func (x *exchange) finish(in, out uint64) {
-
-	now := time.Now()
+func (x *exchange) finish(in, out uint64, now time.Time) {
 	x.proxy.inFlight.Add(-1)
 	if x.front != nil {
 		x.total(x.front.Stats, in, out)
 		for _, c := range x.failure.row().front {
-			x.front.Stats.Add(writer, c, 1)
+			x.front.Stats.Add(x.writer, c, 1)
 		}
 	}
 	if b := x.action.Backend; b != nil {
@@ -169,13 +167,13 @@ func (x *exchange) finish(in, out uint64) {
 }
 
 func (x *exchange) total(s *route.Stats, in, out uint64) {
-	s.Add(writer, route.BytesIn, in)
-	s.Add(writer, route.BytesOut, out)
+	s.Add(x.writer, route.BytesIn, in)
+	s.Add(x.writer, route.BytesOut, out)
 	if x.http() && x.status != 0 {
-		s.Add(writer, route.RespClass(x.status), 1)
+		s.Add(x.writer, route.RespClass(x.status), 1)
 	}
 	if x.try.server == nil && x.status != 0 && x.front != nil && s == x.front.Stats {
-		s.Add(writer, route.Intercepted, 1)
+		s.Add(x.writer, route.Intercepted, 1)
 	}
 }
 

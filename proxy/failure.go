@@ -9,6 +9,11 @@ type Failure uint8
 const (
 	OK Failure = iota
 	BadRequest
+	BadVersion
+	UnknownCoding
+	HeadTooLarge
+	HeadTooSlow
+	ClientLeftAsking
 	MethodRefused
 	TargetTooLong
 	TooManyFields
@@ -52,8 +57,14 @@ type failure struct {
 var failures = [numFailures]failure{
 	OK: {name: "ok", term: "--", doc: "it ended well"},
 
-	BadRequest: {name: "bad request", logged: 400, term: "PR", front: errReq,
-		doc: "the request could not be read: bad syntax, a head that is too large or too slow, or a client that left in the middle of it"},
+	BadRequest: {name: "bad request", status: 400, logged: 400, term: "PR", front: errReq,
+		doc: "the request could not be read: bad syntax, or anything of the next rows where net/http reads it"},
+	BadVersion:    {name: "bad version", status: 505, term: "PR", front: errReq, doc: "the request is of no version of HTTP that is served"},
+	UnknownCoding: {name: "unknown coding", status: 501, term: "PR", front: errReq, doc: "the body has a transfer coding other than chunked"},
+	HeadTooLarge:  {name: "head too large", status: 431, term: "PR", front: errReq, doc: "the head has more than 32 KB"},
+	HeadTooSlow:   {name: "head too slow", status: 408, term: "cR", front: errReq, doc: "the head was not whole in time"},
+	ClientLeftAsking: {name: "client left asking", logged: -1, term: "CR", front: errReq,
+		doc: "the client went away before the head of its request was whole"},
 	MethodRefused: {name: "method refused", status: 405, term: "PR", front: errReq, doc: "CONNECT is not offered"},
 	TargetTooLong: {name: "target too long", status: 414, term: "PR", front: errReq, doc: "path and query are longer than 8 KB"},
 	TooManyFields: {name: "too many fields", status: 431, term: "PR", front: errReq, doc: "the head has more than 100 fields"},

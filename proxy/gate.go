@@ -36,37 +36,53 @@ func newGate() *gate {
 	return g
 }
 
-// ask demands what the action wants to be shown. An exchange that does not show it fails.
-func (g *gate) ask(ctx context.Context, x *exchange) {
+// proof is what a client shows, before it is known whether it suffices.
+type proof struct {
+	auth           *route.Auth
+	user, password string
+	mac            [32]byte
+}
+
+// look says what is known of what the exchange shows, without computing anything: the failure if it does not do, or a proof that is to
+// be checked. It shows enough if there is neither.
+func (g *gate) look(x *exchange) (Failure, *proof) {
 	auth := x.action.Auth
 	if auth == nil {
-		return
+		return OK, nil
 	}
 	credentials := x.request.field("Authorization")
 	user, password, ok := basicAuth(credentials)
 	if !ok {
-		x.action.Failure = Unauthorized
-		return
+		return Unauthorized, nil
 	}
 	mac := g.mac(auth, credentials)
-	admitted, known := g.recall(mac)
-	if !known {
-		select {
-		case g.slots <- struct{}{}:
-			admitted = auth.Verify(user, password)
-			<-g.slots
-			g.learn(mac, admitted)
-		case <-ctx.Done():
-			x.action.Failure = ClientLeftConnecting
-			return
-		case <-time.After(gateWait):
-			x.action.Failure = AuthBusy
-			return
-		}
+	switch admitted, known := g.recall(mac); {
+	case !known:
+		return OK, &proof{auth, user, password, mac}
+	case !admitted:
+		return Unauthorized, nil
 	}
+	return OK, nil
+}
+
+// check computes whether a proof suffices, which takes long.
+func (g *gate) check(ctx context.Context, p *proof) Failure {
+	late := time.NewTimer(gateWait)
+	defer late.Stop()
+	select {
+	case g.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ClientLeftConnecting
+	case <-late.C:
+		return AuthBusy
+	}
+	admitted := p.auth.Verify(p.user, p.password)
+	<-g.slots
+	g.learn(p.mac, admitted)
 	if !admitted {
-		x.action.Failure = Unauthorized
+		return Unauthorized
 	}
+	return OK
 }
 
 // basicAuth reads a field of the Basic scheme (RFC 7617 2).

@@ -3,7 +3,6 @@ package proxy
 import (
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"marathon-lb/internal/route"
@@ -39,7 +38,7 @@ func removeHopByHop(edits []Edit, fields []Field) []Edit {
 		edits = append(edits, Edit{Op: Remove, Name: name})
 	}
 	for _, f := range fields {
-		if !strings.EqualFold(f.Name, "Connection") {
+		if !f.is("Connection") {
 			continue
 		}
 		for name := range strings.SplitSeq(f.Value, ",") {
@@ -66,8 +65,8 @@ func requestEdits(edits []Edit, r *Request, b *route.Backend, trusted []netip.Pr
 		edits = append(edits, Edit{Set, "Connection", "Upgrade"}, Edit{Set, "Upgrade", "websocket"})
 	}
 	edits = append(edits,
-		Edit{Add, "X-Forwarded-For", r.Source.Addr().Unmap().String()},
-		Edit{Set, "X-Forwarded-Port", strconv.Itoa(int(r.Local.Port()))})
+		Edit{Add, "X-Forwarded-For", r.From},
+		Edit{Set, "X-Forwarded-Port", r.Port})
 	if proto := r.field("X-Forwarded-Proto"); proto == "" || !trusts(trusted, r.Source.Addr()) {
 		edits = append(edits, Edit{Set, "X-Forwarded-Proto", r.scheme()})
 	}
@@ -96,7 +95,7 @@ func hideCookie(edits []Edit, r *Request, name string) []Edit {
 	}
 	edits = append(edits, Edit{Op: Remove, Name: "Cookie"})
 	for _, f := range r.Fields {
-		if !strings.EqualFold(f.Name, "Cookie") {
+		if !f.is("Cookie") {
 			continue
 		}
 		if rest := withoutCookie(f.Value, name); rest != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,7 +20,8 @@ import (
 // port is a bound address and what serves it.
 type port struct {
 	bind     string
-	listener *net.TCPListener
+	text     string           // its number
+	listener *net.TCPListener // until a loop adopts it
 	http     *http.Server
 	accepted handover      // connections for http
 	done     chan struct{} // closed when accepting has ended
@@ -28,6 +30,21 @@ type port struct {
 
 	handshakes sync.WaitGroup  // of TLS, which hand connections on
 	shaking    context.Context // ends them
+
+	fd     int32          // of the listener that the loops have adopted, else 0
+	local  netip.AddrPort // its address
+	ending chan struct{}  // closed to have the loops stop
+}
+
+func (o *port) looped() bool { return o.ending != nil }
+
+// unbind gives the address back.
+func (o *port) unbind() {
+	if o.looped() {
+		syscall.Close(int(o.fd))
+	} else {
+		o.listener.Close()
+	}
 }
 
 // bindPort binds the address of a listener.
@@ -180,12 +197,18 @@ func isTimeout(err error) bool {
 const lastAccept = 2 * time.Millisecond
 
 // stop ends accepting soon; connections go on.
-func (o *port) stop() { o.listener.SetDeadline(time.Now().Add(lastAccept)) }
+func (o *port) stop() {
+	if o.looped() {
+		close(o.ending)
+	} else {
+		o.listener.SetDeadline(time.Now().Add(lastAccept))
+	}
+}
 
 // stopped waits for that and gives the address back.
 func (o *port) stopped() {
 	<-o.done
-	o.listener.Close()
+	o.unbind()
 }
 
 // handover is the net.Listener an http.Server gets its connections from.

@@ -1,7 +1,10 @@
 package proxy
 
 import (
-	"strconv"
+	"cmp"
+	"fmt"
+	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,11 +33,16 @@ func newAccessLog(which AccessLog, log *zap.Logger) *accessLog {
 	return &accessLog{which: which, zap: log, lines: make(chan logLine, mostLines), closed: make(chan struct{})}
 }
 
-// logLine is what HAProxy's httplog and tcplog say of an exchange (haproxy-stats.md 6).
+// logLine is what HAProxy's httplog and tcplog say of an exchange (haproxy-stats.md 6). It holds nothing of the exchange itself, which may be
+// used for the next request by the time it is written.
 type logLine struct {
-	exchange *exchange
-	ended    time.Time
-	bytes    uint64
+	client              netip.AddrPort
+	front, back, server string
+	phases              [4]int64
+	bytes               uint64
+	failure             Failure
+	retries, status     int
+	host, line          string // line is empty for TCP
 }
 
 // write hands an exchange that ended to the writer.
@@ -43,7 +51,7 @@ func (l *accessLog) write(x *exchange, ended time.Time, bytes uint64) {
 		return
 	}
 	select {
-	case l.lines <- logLine{x, ended, bytes}:
+	case l.lines <- x.logLine(ended, bytes):
 	default:
 		l.dropped.Add(1)
 	}
@@ -70,43 +78,46 @@ func (l *accessLog) run() {
 
 func (l *accessLog) end() { l.once.Do(func() { close(l.closed) }) }
 
-func (l logLine) fields() []zap.Field {
-	x := l.exchange
-	row := x.failure.row()
-	status := x.status
-	if status == 0 {
-		status = row.logged
+func (x *exchange) logLine(ended time.Time, bytes uint64) logLine {
+	line := logLine{
+		client: x.request.Source, server: "<NOSRV>", phases: x.phases(ended), bytes: bytes, failure: x.failure, retries: x.retries,
+		status: cmp.Or(x.status, x.failure.row().logged), host: strings.Clone(x.request.Host), line: strings.Clone(x.line),
 	}
-	front, back, server := "", "", "<NOSRV>"
 	if x.front != nil {
-		front, back = x.front.Spec.Name, x.front.Spec.Name
+		line.front, line.back = x.front.Spec.Name, x.front.Spec.Name
 	}
 	if b := x.action.Backend; b != nil {
-		back = b.Spec.Name
+		line.back = b.Spec.Name
 	}
 	if s := x.try.server; s != nil {
-		server = s.Name
+		line.server = s.Name
 	}
+	return line
+}
+
+func (l logLine) fields() []zap.Field {
+	p := l.phases
 	fields := []zap.Field{
-		zap.Stringer("client", x.request.Source), zap.String("frontend", front), zap.String("backend", back), zap.String("server", server),
-		zap.String("times", x.phases(l.ended)), zap.Uint64("bytes", l.bytes), zap.String("term", row.term), zap.Int("retries", x.retries),
+		zap.Stringer("client", l.client), zap.String("frontend", l.front), zap.String("backend", l.back), zap.String("server", l.server),
+		zap.String("times", fmt.Sprintf("%d/%d/%d/%d", p[0], p[1], p[2], p[3])), zap.Uint64("bytes", l.bytes),
+		zap.String("term", l.failure.row().term), zap.Int("retries", l.retries),
 	}
-	if x.http() {
-		fields = append(fields, zap.Int("status", status), zap.String("host", x.request.Host), zap.String("line", x.line))
+	if l.line != "" {
+		fields = append(fields, zap.Int("status", l.status), zap.String("host", l.host), zap.String("line", l.line))
 	}
-	if x.failure != OK {
-		fields = append(fields, zap.Stringer("failure", x.failure))
+	if l.failure != OK {
+		fields = append(fields, zap.Stringer("failure", l.failure))
 	}
 	return fields
 }
 
 // phases are Tw/Tc/Tr/Ta in milliseconds: waiting, connecting, the server's head, all; -1 for what was not reached.
-func (x *exchange) phases(ended time.Time) string {
-	ms := func(from, to time.Time) string {
+func (x *exchange) phases(ended time.Time) [4]int64 {
+	ms := func(from, to time.Time) int64 {
 		if from.IsZero() || to.IsZero() {
-			return "-1"
+			return -1
 		}
-		return strconv.FormatInt(to.Sub(from).Milliseconds(), 10)
+		return to.Sub(from).Milliseconds()
 	}
-	return ms(x.began, x.tried) + "/" + ms(x.tried, x.connected) + "/" + ms(x.connected, x.answered) + "/" + ms(x.began, ended)
+	return [4]int64{ms(x.began, x.tried), ms(x.tried, x.connected), ms(x.connected, x.answered), ms(x.began, ended)}
 }

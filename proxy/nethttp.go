@@ -59,11 +59,18 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.spent.Load() {
 		panic(http.ErrAbortHandler)
 	}
-	x := e.proxy.begin(c.port.bind, requestOf(r, c), r.Method+" "+r.RequestURI+" "+r.Proto)
+	x := &exchange{request: requestOf(r, c), line: r.Method + " " + r.RequestURI + " " + r.Proto}
+	e.proxy.begin(x, c.port.bind, time.Now())
 	defer c.serve(x)()
 	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w), leave: func() {}}
 	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
-	e.proxy.gate.ask(r.Context(), x)
+	failed, proof := e.proxy.gate.look(x)
+	if proof != nil {
+		failed = e.proxy.gate.check(r.Context(), proof)
+	}
+	if failed != OK {
+		x.action.Failure = failed
+	}
 	switch {
 	case x.action.Failure != OK:
 		f.refuse(x.action.Failure)
@@ -102,7 +109,7 @@ func requestOf(r *http.Request, c *clientConn) Request {
 	}
 	return Request{
 		Method: r.Method, Host: host, Path: path, Query: query, Fields: fieldsOf(r.Header),
-		Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: c.wire != nil,
+		Source: c.source, Local: c.local, From: c.from, Port: c.onPort, TLS: c.wire != nil,
 	}
 }
 
@@ -184,20 +191,21 @@ func (f *flight) run() {
 // attempt sends the request to one server after the other until a response comes; nil if none does and the client knows.
 func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *http.Response {
 	x := f.exchange
-	choice := newAttempts(x.action.Backend, x.newer, &x.request)
+	var choice attempts
+	choice.begin(x)
 	out := f.outgoing(ctx)
 	failed := NoServer
-	for t, ok := choice.first(); ok; t, ok = choice.again(failed, x.proxy.mayRepeat) {
+	for t, ok := choice.first(); ok; t, ok = choice.again(failed) {
 		f.leave() // the server tried before, whose end must not end this
 		f.stall.Stop()
 		if !pause(ctx, t.pause) {
 			failed = ClientLeftConnecting
 			break
 		}
-		if t, ok = choice.begin(t); !ok {
+		if t, ok = choice.enter(t); !ok {
 			break
 		}
-		x.take(t)
+		x.take(t, time.Now())
 		f.stall.Reset(x.proxy.o.Timeouts.Server)
 		up := x.proxy.upstreams.to(t.server)
 		f.leave = up.run(x, func(Failure) { cancel(errServerGone) })
@@ -276,7 +284,7 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 func (f *flight) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
-			f.exchange.connect(i.Reused)
+			f.exchange.connect(i.Reused, time.Now())
 		},
 		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 			f.passInterim(code, h)

@@ -15,6 +15,9 @@ type Options struct {
 	AuthScope AuthScope
 	// ServerClose opens a connection to the server for each request, HAProxy's http-server-close.
 	ServerClose bool
+	// Engine is what serves HTTP and TCP: loop, which is event loops of our own and what Linux gets without this flag, or nethttp, Go's HTTP
+	// library. Ports with TLS are served by nethttp in any case.
+	Engine Engine
 	// AccessLog says which requests are logged: errors, all or off.
 	AccessLog AccessLog
 	// SSLCerts are PEM files for :443, or directories of them, each file with a certificate, its chain and its key. The first one is
@@ -30,6 +33,15 @@ type Options struct {
 	// Timeouts bound each phase of a request; zero fields take Marathon-LB's values.
 	Timeouts Timeouts
 }
+
+// Engine is a way to serve.
+type Engine string
+
+// The choices. Without one it is the loop, where there is one.
+const (
+	LoopEngine    Engine = "loop"
+	NetHTTPEngine Engine = "nethttp"
+)
 
 // AuthScope says where a password is asked for.
 type AuthScope string

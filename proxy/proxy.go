@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type Proxy struct {
 	log       *accessLog
 	table     atomic.Pointer[route.Table]
 	engine    *httpEngine
+	loops     looper // nil where net/http serves all
 	upstreams *upstreams
 	certs     *certStore
 	tls       *tls.Config
@@ -33,7 +35,9 @@ type Proxy struct {
 	repeats   budget
 	gate      *gate
 
-	mu     sync.Mutex // one change at a time
+	swapping sync.Mutex // held from when a change begins to show in servers until it does in the table
+
+	mu     sync.Mutex // one change at a time; never waited for by a loop
 	ports  map[string]*port
 	fresh  []*port               // bound, but not served yet
 	failed map[string]*BindError // to be bound again
@@ -57,8 +61,14 @@ func New(o Options, log *zap.Logger) *Proxy {
 	}
 	p.tls = p.tlsConfig()
 	p.engine = newHTTPEngine(p)
+	if o.Engine != NetHTTPEngine {
+		p.loops = newLoops(p)
+	}
+	if o.Engine == LoopEngine && p.loops == nil {
+		log.Warn("there are no event loops on this system; Go's HTTP library serves instead")
+	}
 	p.checks = newChecker(newProber(o.Timeouts.Connect).probe, p.probed)
-	p.table.Store(route.NewTable(1))
+	p.table.Store(route.NewTable(1 + maxLoops()))
 	return p
 }
 
@@ -83,10 +93,13 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.DrainTimeout = p.o.DrainTimeout
+	p.swapping.Lock()
 	next, diff := route.Build(p.table.Load(), c)
 	p.certs.use(c)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
+	p.swapping.Unlock()
+	errs = append(errs, p.fit(c.SetListeners)...)
 	p.checks.followChange(c, next)
 	p.start()
 	p.close(diff.Close)
@@ -98,12 +111,41 @@ func (p *Proxy) Apply(c route.Change) error {
 		p.zap.Error("a port cannot be opened; it is tried again", zap.Error(err), zap.Duration("each", bindAgain))
 	}
 	for _, s := range diff.Left {
-		p.upstreams.idle(s)
+		p.idle(s)
 	}
 	for _, s := range diff.Gone {
-		p.upstreams.drop(s)
+		if c.Now.Sub(s.DrainingSince()) >= c.DrainTimeout {
+			p.drop(s)
+		} else { // nothing ran on it; a request that chose it just before that may still come
+			p.left(s)
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// idle closes the idle connections to a server that takes no more requests.
+func (p *Proxy) idle(s *route.Server) {
+	p.upstreams.idle(s)
+	if p.loops != nil {
+		p.loops.idle(s)
+	}
+}
+
+// left is for a server that drains and has just done its last request. A loop hears of it a moment later, when the server may be in use
+// again: what runs on it then is not touched.
+func (p *Proxy) left(s *route.Server) {
+	p.upstreams.drop(s)
+	if p.loops != nil {
+		p.loops.idle(s)
+	}
+}
+
+// drop forgets a server on which nothing may run any more; what still does is cut.
+func (p *Proxy) drop(s *route.Server) {
+	p.upstreams.drop(s)
+	if p.loops != nil {
+		p.loops.drop(s)
+	}
 }
 
 // openAll binds what is not bound yet.
@@ -131,12 +173,36 @@ func (p *Proxy) open(l *route.Listener) error {
 	}
 	delete(p.failed, bind)
 	o := &port{
-		bind: bind, listener: n, http: p.engine.server(), done: make(chan struct{}),
+		bind: bind, text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(), done: make(chan struct{}),
 		accepted: handover{conns: make(chan net.Conn), addr: n.Addr()},
+	}
+	if p.looped(l) {
+		if err := p.loops.adopt(o); err != nil {
+			n.Close()
+			p.failed[bind] = &BindError{Listener: l.Spec, Err: err}
+			return p.failed[bind]
+		}
+		p.loops.fit(o, l)
 	}
 	p.ports[bind] = o
 	p.fresh = append(p.fresh, o)
 	return nil
+}
+
+// fit suits ports that stay open to what their listeners are now. One that speaks TLS all of a sudden is opened anew, for another engine.
+func (p *Proxy) fit(listeners []route.ListenerSpec) (errs []error) {
+	for _, s := range listeners {
+		l, o := p.Table().Listener(s.Bind), p.ports[route.BindText(s.Bind)]
+		switch {
+		case o == nil || l == nil || !o.looped():
+		case p.looped(l):
+			p.loops.fit(o, l)
+		default:
+			p.close([]*route.Listener{l})
+			errs = append(errs, p.openAll([]*route.Listener{l})...)
+		}
+	}
+	return errs
 }
 
 // start has Run serve the fresh ports.
@@ -160,7 +226,7 @@ func (p *Proxy) close(gone []*route.Listener) {
 		delete(p.failed, bind)
 		if i := slices.Index(p.fresh, o); o != nil && i >= 0 { // Run has not seen it yet
 			p.fresh = slices.Delete(p.fresh, i, i+1)
-			o.listener.Close()
+			o.unbind()
 		} else if o != nil {
 			o.stop()
 			stopping = append(stopping, o)
@@ -194,8 +260,17 @@ func (p *Proxy) Unopened() map[string]bool {
 }
 
 // Run serves until ctx ends, then drains: no new connection is accepted, what runs may finish until the drain timeout, and what is
-// left is cut. It returns nil.
+// left is cut. It returns nil, or what keeps it from serving at all.
 func (p *Proxy) Run(ctx context.Context) error {
+	if p.loops != nil {
+		if err := p.loops.open(); err != nil {
+			return err
+		}
+		var looping sync.WaitGroup
+		looping.Go(p.loops.run)
+		defer looping.Wait()
+		defer p.loops.end()
+	}
 	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	var logging, checking sync.WaitGroup
@@ -231,7 +306,13 @@ func (p *Proxy) serveFresh(hard context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, o := range p.fresh {
-		p.work.Go(func() { p.serve(hard, o) })
+		p.work.Go(func() {
+			if o.looped() {
+				p.loops.serve(hard, o)
+			} else {
+				p.serve(hard, o)
+			}
+		})
 	}
 	p.fresh = nil
 }
@@ -261,8 +342,12 @@ func (p *Proxy) drain(cut func()) {
 	select {
 	case <-ended:
 	case <-late.C:
+		n := 0
+		if p.loops != nil {
+			n = p.loops.cut()
+		}
 		cut()
-		n := p.upstreams.dropAll()
+		n += p.upstreams.dropAll()
 		p.zap.Warn("the time to drain is up; what still ran was cut", zap.Int("cut", n), zap.Duration("after", p.o.DrainTimeout))
 		<-ended
 	}

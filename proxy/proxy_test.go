@@ -2,12 +2,14 @@ package proxy_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -23,7 +25,30 @@ import (
 	"marathon-lb/proxy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// engine is the one that all rigs of this run are served by.
+var engine = proxy.LoopEngine
+
+// TestMain runs all tests once for each engine: what a client or a server sees must not depend on it.
+func TestMain(m *testing.M) {
+	only := flag.String("engine", "", "run the tests with this engine alone: loop or nethttp")
+	flag.Parse()
+	engines := []proxy.Engine{proxy.NetHTTPEngine, proxy.LoopEngine}
+	if *only != "" {
+		engines = []proxy.Engine{proxy.Engine(*only)}
+	} else if f := flag.Lookup("test.list"); f.Value.String() != "" || flag.Lookup("test.fuzz").Value.String() != "" {
+		engines = engines[1:] // these are no tests of an engine
+	}
+	code := 0
+	for _, engine = range engines {
+		fmt.Println("engine:", engine)
+		code = max(code, m.Run())
+	}
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Println("leaked:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 // rig is a running proxy with its own ports on loopback.
 type rig struct {
@@ -40,6 +65,7 @@ func newRig(t *testing.T, o proxy.Options) *rig {
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = 5 * time.Second
 	}
+	o.Engine = engine
 	r := &rig{Proxy: proxy.New(o, zap.New(core)), t: t, logs: logs}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

@@ -17,15 +17,24 @@ type Request struct {
 	Source netip.AddrPort // the client's end of the connection
 	Local  netip.AddrPort // our end of it
 	TLS    bool
+
+	// The same two as text, for what is written with each request; connections keep them.
+	From string // Source's address, as X-Forwarded-For has it
+	Port string // Local's port
 }
 
 // Field is a line of a head: RFC 9110's field name and value.
 type Field struct{ Name, Value string }
 
+// is says whether that is the field's name. A name is a token, so that folding its case does not change its length.
+func (f Field) is(name string) bool {
+	return len(f.Name) == len(name) && strings.EqualFold(f.Name, name)
+}
+
 // field is the first value of that name, compared without case; empty if there is none.
 func (r *Request) field(name string) string {
 	for _, f := range r.Fields {
-		if strings.EqualFold(f.Name, name) {
+		if f.is(name) {
 			return f.Value
 		}
 	}
@@ -35,7 +44,7 @@ func (r *Request) field(name string) string {
 // lists says whether a comma-separated field names the token, without case.
 func (r *Request) lists(name, token string) bool {
 	for _, f := range r.Fields {
-		if strings.EqualFold(f.Name, name) && hasToken(f.Value, token) {
+		if f.is(name) && hasToken(f.Value, token) {
 			return true
 		}
 	}
@@ -59,7 +68,7 @@ func (r *Request) upgrades() bool {
 // cookie is the value of the first cookie of that name; empty if there is none.
 func (r *Request) cookie(name string) string {
 	for _, f := range r.Fields {
-		if !strings.EqualFold(f.Name, "Cookie") {
+		if !f.is("Cookie") {
 			continue
 		}
 		for pair := range strings.SplitSeq(f.Value, ";") {

@@ -15,9 +15,11 @@ var sentences = map[int]struct{ title, text string }{
 	408: {"408 Request Time-out", "Your browser didn't send a complete request in time."},
 	414: {"414 URI Too Long", "The address of this request is longer than this server takes."},
 	431: {"431 Request Header Fields Too Large", "The head of this request is larger than this server takes."},
+	501: {"501 Not Implemented", "This server does not understand the coding of this request."},
 	502: {"502 Bad Gateway", "The server returned an invalid or incomplete response."},
 	503: {"503 Service Unavailable", "No server is available to handle this request."},
 	504: {"504 Gateway Time-out", "The server didn't respond in time."},
+	505: {"505 HTTP Version Not Supported", "This server speaks HTTP/1.0 and HTTP/1.1 only."},
 }
 
 // page is the body of a status of ours (marathon-lb.md 5.11).
@@ -32,28 +34,35 @@ var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 // retryAfter is how many seconds a client is asked to wait while there is no table.
 const retryAfter = "1"
 
-// respond answers with the page of a failure and closes the connection; a redirect has no page, and the connection goes on.
-func respond(w http.ResponseWriter, f Failure, a Action) {
-	row := f.row()
-	h := w.Header()
+// reply is what a client is told of a failure: fields of a head, and the page. After a page the connection is closed; a redirect has
+// none, and the connection goes on.
+func reply(f Failure, a Action) (fields []Field, body string) {
 	if f == Redirected {
-		h.Set("Location", a.Location)
-		h.Set("Content-Length", "0")
-		h["Date"] = nil
-		w.WriteHeader(row.status)
-		return
+		return []Field{{"Location", a.Location}, {"Content-Length", "0"}}, ""
 	}
-	body := page(row.status)
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Connection", "close")
-	h.Set("Content-Type", "text/html")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	body = page(f.row().status)
+	fields = []Field{
+		{"Cache-Control", "no-cache"}, {"Connection", "close"}, {"Content-Type", "text/html"}, {"Content-Length", strconv.Itoa(len(body))},
+	}
 	if f == NoTable {
-		h.Set("Retry-After", retryAfter)
+		fields = append(fields, Field{"Retry-After", retryAfter})
 	}
 	if f == Unauthorized {
-		h.Set("WWW-Authenticate", `Basic realm="`+quoted.Replace(a.Auth.Realm)+`"`)
+		fields = append(fields, Field{"WWW-Authenticate", `Basic realm="` + quoted.Replace(a.Auth.Realm) + `"`})
 	}
-	w.WriteHeader(row.status)
+	return fields, body
+}
+
+// respond gives the answer by way of the standard library.
+func respond(w http.ResponseWriter, f Failure, a Action) {
+	fields, body := reply(f, a)
+	h := w.Header()
+	for _, field := range fields {
+		h.Set(field.Name, field.Value)
+	}
+	if f == Redirected {
+		h["Date"] = nil
+	}
+	w.WriteHeader(f.row().status)
 	w.Write([]byte(body))
 }

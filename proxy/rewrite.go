@@ -34,7 +34,7 @@ func escapeStrange(path string) string {
 // rewriteLocation puts the path of HTTP_BACKEND_REVPROXY_PATH into the Location fields of a response.
 func rewriteLocation(edits []Edit, fields []Field, w route.Rewrite) []Edit {
 	for _, f := range fields {
-		if !strings.EqualFold(f.Name, "Location") {
+		if !f.is("Location") {
 			continue
 		}
 		if to := publicLocation(f.Value, w); to != f.Value {
@@ -79,5 +79,5 @@ func servicePath(value string, hosts []string) (path string, ours bool) {
 }
 
 func hasField(fields []Field, name string) bool {
-	return slices.ContainsFunc(fields, func(f Field) bool { return strings.EqualFold(f.Name, name) })
+	return slices.ContainsFunc(fields, func(f Field) bool { return f.is(name) })
 }

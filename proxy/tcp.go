@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"net"
+	"time"
 
 	"marathon-lb/internal/route"
 )
@@ -10,7 +11,8 @@ import (
 // serveTCP is the engine for tcp mode: it connects the client to one server and passes bytes.
 func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	defer c.Close()
-	x := p.begin(c.port.bind, Request{Source: addrPort(c.RemoteAddr()), Local: addrPort(c.LocalAddr()), TLS: c.wire != nil}, "")
+	x := &exchange{request: Request{Source: c.source, Local: c.local, TLS: c.wire != nil}}
+	p.begin(x, c.port.bind, time.Now())
 	defer c.serve(x)()
 	if x.action.Failure == OK && x.front.Spec.Mode != route.TCP { // since it was accepted; requests may have to show what bytes cannot
 		x.action.Failure = NoRoute
@@ -29,20 +31,21 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 
 // dial connects to one server after the other; nil if none can be reached, and the exchange says why.
 func (x *exchange) dial(ctx context.Context) *net.TCPConn {
-	choice := newAttempts(x.action.Backend, x.newer, &x.request)
+	var choice attempts
+	choice.begin(x)
 	failed := NoServer
-	for t, ok := choice.first(); ok; t, ok = choice.again(failed, nil) {
+	for t, ok := choice.first(); ok; t, ok = choice.again(failed) {
 		if !pause(ctx, t.pause) {
 			failed = ClientLeftConnecting
 			break
 		}
-		if t, ok = choice.begin(t); !ok {
+		if t, ok = choice.enter(t); !ok {
 			break
 		}
-		x.take(t)
+		x.take(t, time.Now())
 		conn, err := x.proxy.upstreams.to(t.server).dial(ctx)
 		if err == nil {
-			x.connect(false)
+			x.connect(false, time.Now())
 			return conn.(*net.TCPConn)
 		}
 		failed = connectFailure(err)

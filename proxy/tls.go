@@ -114,7 +114,7 @@ func (p *Proxy) handshake(hard context.Context, o *port, l *route.Listener, c *c
 	t := c.Conn.(*tls.Conn)
 	if err := t.HandshakeContext(ctx); err != nil {
 		if c.wire.heard { // else it is a port scan, or a load balancer that looks whether the port is open
-			l.Stats.Add(writer, route.ErrReq, 1)
+			l.Stats.Add(noLoop, route.ErrReq, 1)
 		}
 		p.zap.Debug("a TLS handshake came to nothing", zap.String("port", o.bind), zap.Stringer("client", c.RemoteAddr()), zap.Error(err))
 		c.Close()

@@ -1,0 +1,153 @@
+//go:build linux && (amd64 || arm64)
+
+package proxy
+
+import (
+	"net/netip"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"marathon-lb/internal/route"
+)
+
+// mostAccepts are accepted in a row, before those that are connected have a turn.
+const mostAccepts = 32
+
+// listen has the loop accept from a port. The kernel wakes one of the loops for each connection, not all.
+func (l *loop) listen(o *port) {
+	c := l.newConn(o.fd, listener)
+	c.port = o
+	l.hear(c)
+}
+
+func (l *loop) hear(c *conn) {
+	c.watched = true
+	sysWatch(l.epoll, c.fd, syscall.EPOLLIN|epollExclusive, c.generation)
+}
+
+func (l *loop) unlisten(o *port) {
+	if c := l.conns[o.fd]; c != nil && c.port == o {
+		sysUnwatch(l.epoll, c.fd)
+		l.forget(c)
+	}
+}
+
+// acceptRest takes what the kernel has queued for a port that closes.
+func (l *loop) acceptRest(o *port) {
+	c := l.newConn(o.fd, listener)
+	c.port = o
+	for l.acceptOne(c) {
+	}
+	l.forget(c)
+}
+
+func (l *loop) accept(c *conn) {
+	for range mostAccepts {
+		if !l.acceptOne(c) {
+			return
+		}
+	}
+}
+
+// acceptOne takes a connection in; false if there was none to take.
+func (l *loop) acceptOne(c *conn) bool {
+	fd, from, e := sysAccept(c.fd)
+	switch e {
+	case 0:
+		l.welcome(c.port, fd, from)
+		return true
+	case syscall.EAGAIN:
+	case syscall.EINTR, syscall.ECONNABORTED:
+		return true
+	default:
+		l.starve(c, e)
+	}
+	return false
+}
+
+// starve is for want of descriptors, mostly: those that idle are given up, and the port is left alone until the next tick. What runs is not
+// to suffer.
+func (l *loop) starve(c *conn, e syscall.Errno) {
+	l.proxy.zap.Warn("a connection cannot be accepted", zap.String("port", c.port.bind), zap.Error(e))
+	for range mostAccepts {
+		if idle := l.pooled.first; idle != nil {
+			l.closeIdle(idle)
+		} else if idle := l.keepAlive.first; idle != nil {
+			l.closeClient(idle)
+		}
+	}
+	if c.watched {
+		c.watched = false
+		sysUnwatch(l.epoll, c.fd)
+		l.starving.anew(c, l.time)
+	}
+}
+
+// welcome begins a connection.
+func (l *loop) welcome(o *port, fd int32, from netip.AddrPort) {
+	front := l.proxy.table.Load().ListenerAt(o.bind)
+	if front == nil {
+		sysClose(fd)
+		return
+	}
+	c := l.newConn(fd, client)
+	c.port, c.front, c.source, c.local = o, front.Stats, from, o.local
+	if o.local.Addr().IsUnspecified() {
+		c.local = sysLocal(fd)
+	}
+	o.conns.Add(1)
+	countConn(c.front, l.number, l.now)
+	defer l.rescue(c.ref())
+	if front.Spec.Mode == route.TCP {
+		l.beginTCP(c)
+		return
+	}
+	c.readable = true // its first bytes came with it
+	l.asking.anew(c, l.time)
+	l.clientTurn(c)
+	if c.port == o && !c.watched {
+		l.young = append(l.young, c.ref())
+	}
+}
+
+// closeClient ends a client's connection, on which nothing runs.
+func (l *loop) closeClient(c *conn) {
+	c.front.Sessions.Dec()
+	c.port.conns.Done()
+	l.close(c)
+}
+
+// clients calls f for every client that came by a port.
+func (l *loop) clients(o *port, f func(*conn)) {
+	for _, c := range l.conns {
+		if c != nil && c.kind == client && c.port == o {
+			f(c)
+		}
+	}
+}
+
+// closeIdleClients closes the connections on which nothing runs.
+func (l *loop) closeIdleClients(o *port) {
+	l.clients(o, func(c *conn) {
+		if c.trip == nil && len(c.in) == 0 {
+			l.closeClient(c)
+		}
+	})
+}
+
+// closeClients closes all connections, and cuts what runs on them.
+func (l *loop) closeClients(o *port) {
+	l.clients(o, func(c *conn) {
+		if c.trip != nil {
+			l.fail(c.trip, ServerGoneWaiting)
+		}
+	})
+	l.clients(o, func(c *conn) {
+		if c.trip != nil {
+			l.abandon(c.trip)
+		} else {
+			l.closeClient(c)
+		}
+	})
+}

@@ -1,0 +1,43 @@
+//go:build linux && (amd64 || arm64)
+
+package proxy
+
+// The loop's own buffer, into which everything is read that does not begin a request. In front of it is room for a head to be put before
+// the body, behind it for the end of a chunk, so that all leaves in one piece.
+const (
+	bufferRoom  = 8 << 10
+	bufferSize  = 68 << 10 // more than the largest head of a response
+	bufferSlack = 16
+)
+
+// sizes are those of the buffers that are kept for use again, kept is how many of each.
+var (
+	sizes = [...]int{4 << 10, 16 << 10, 80 << 10}
+	kept  = [...]int{1024, 128, 32}
+)
+
+// get is an empty buffer with room for n bytes.
+func (l *loop) get(n int) []byte {
+	for i, size := range sizes {
+		if n > size {
+			continue
+		}
+		if last := len(l.buffers[i]) - 1; last >= 0 {
+			b := l.buffers[i][last]
+			l.buffers[i] = l.buffers[i][:last]
+			return b
+		}
+		return make([]byte, 0, size)
+	}
+	return make([]byte, 0, n)
+}
+
+// put takes a buffer back.
+func (l *loop) put(b []byte) {
+	for i, size := range sizes {
+		if cap(b) == size && len(l.buffers[i]) < kept[i] {
+			l.buffers[i] = append(l.buffers[i], b[:0])
+			return
+		}
+	}
+}

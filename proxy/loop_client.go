@@ -1,0 +1,158 @@
+//go:build linux && (amd64 || arm64)
+
+package proxy
+
+import (
+	"bytes"
+	"unsafe"
+
+	"marathon-lb/internal/h1"
+)
+
+// preface is how a client begins that speaks HTTP/2 without TLS (RFC 9113 3.4); it looks like a request.
+const preface = "PRI * HTTP/2.0\r\n\r\n"
+
+// view is b as a string that changes when b does: for the time in which nobody writes to b.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// clientTurn reads from a client on whose connection nothing runs: the head of its next request, or, once it had its last answer, what
+// nobody wants any more.
+func (l *loop) clientTurn(c *conn) {
+	if c.shut {
+		l.lingerTurn(c)
+		return
+	}
+	if len(c.in) > c.seen && l.tryHead(c) {
+		return
+	}
+	for c.readable {
+		if len(c.in) == cap(c.in) {
+			c.in = grown(l, c.in)
+		}
+		n, e := c.read(c.in[len(c.in):cap(c.in)])
+		switch {
+		case e == 0 && n > 0:
+			c.in = c.in[:len(c.in)+n]
+			if l.tryHead(c) {
+				return
+			}
+		case e == 0 || c.readable: // it has left
+			l.leftAsking(c)
+			return
+		}
+	}
+	if len(c.in) == 0 {
+		l.put(c.in)
+		c.in = nil
+	}
+	l.watch(c)
+}
+
+// grown is a larger buffer with the same bytes.
+func grown(l *loop, b []byte) []byte {
+	larger := append(l.get(cap(b)+1), b...)
+	l.put(b)
+	return larger
+}
+
+// tryHead looks whether the head is whole. If it is, or can never be, the client is served: true.
+func (l *loop) tryHead(c *conn) bool {
+	if c.list == nil || c.list == &l.keepAlive { // these are its first bytes
+		l.asking.anew(c, l.time)
+	}
+	if c.in[0] == 'P' && len(c.in) <= len(preface) && string(c.in) == preface[:len(c.in)] || bytes.HasPrefix(c.in, []byte(preface)) {
+		if len(c.in) < len(preface) {
+			return false
+		}
+		l.beginPreface(c)
+		return true
+	}
+	n, fault := l.request.Parse(c.in, c.seen, &h1.ClientLimits)
+	switch {
+	case fault != h1.None:
+		l.refuseBytes(c, faultOf(fault))
+	case n == 0:
+		c.seen = len(c.in)
+		return false
+	default:
+		l.begin(c, n)
+	}
+	return true
+}
+
+// faultOf is what a fault of a request's head is called in the table of failures.
+func faultOf(f h1.Fault) Failure {
+	switch f {
+	case h1.BadVersion:
+		return BadVersion
+	case h1.MethodRefused:
+		return MethodRefused
+	case h1.TargetTooLong:
+		return TargetTooLong
+	case h1.HeadTooLarge:
+		return HeadTooLarge
+	case h1.TooManyFields:
+		return TooManyFields
+	case h1.UnknownCoding:
+		return UnknownCoding
+	}
+	return BadRequest
+}
+
+// leftAsking is for a client that closed its connection between requests, or in the head of one.
+func (l *loop) leftAsking(c *conn) {
+	if len(c.in) > 0 {
+		l.refuseBytes(c, ClientLeftAsking)
+		return
+	}
+	l.closeClient(c)
+}
+
+func (l *loop) headTooSlow(c *conn) {
+	if len(c.in) == 0 { // it never began
+		l.closeClient(c)
+		return
+	}
+	l.refuseBytes(c, HeadTooSlow)
+}
+
+// refuseBytes counts, logs and answers what is no request.
+func (l *loop) refuseBytes(c *conn, f Failure) {
+	t := l.newTrip(c)
+	t.head, c.in, c.seen = c.in, nil, 0
+	t.request, t.line = Request{Source: c.source, Local: c.local}, badLine
+	t.front, t.began, t.proxy = l.proxy.table.Load().ListenerAt(c.port.bind), l.now, l.proxy
+	t.in = uint64(len(t.head))
+	l.proxy.inFlight.Add(1)
+	l.refuse(t, f)
+}
+
+// endClient is for a client whose connection does not go on: it may still be sending what nobody reads, and closing at once would
+// have the kernel take back our last answer.
+func (l *loop) endClient(c *conn, unread bool) {
+	if !unread && !c.readable && len(c.in) == 0 || c.broken {
+		l.closeClient(c)
+		return
+	}
+	l.put(c.in)
+	c.in, c.seen, c.shut = nil, 0, true
+	sysShutdown(c.fd)
+	l.linger.anew(c, l.time)
+	l.watch(c)
+	l.later(c)
+}
+
+// lingerTurn throws away what comes, until the client has seen that nothing more will.
+func (l *loop) lingerTurn(c *conn) {
+	for range mostTurns {
+		if !c.readable {
+			return
+		}
+		n, e := c.read(l.buf[bufferRoom:])
+		if e == 0 && n == 0 || e != 0 && c.readable {
+			l.closeClient(c)
+			return
+		}
+	}
+	l.later(c)
+}

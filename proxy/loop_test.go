@@ -1,0 +1,295 @@
+package proxy_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/proxy"
+)
+
+// newLoopRig is a rig that the event loops serve; where they are not what is tested, there is nothing to do.
+func newLoopRig(t *testing.T, o proxy.Options) *rig {
+	t.Helper()
+	if engine != proxy.LoopEngine || runtime.GOOS != "linux" {
+		t.Skip("this is how the event loops behave")
+	}
+	return newRig(t, o)
+}
+
+// connect is a connection to a port, with a reader for what comes back.
+func connect(t *testing.T, port int) (*net.TCPConn, *bufio.Reader) {
+	t.Helper()
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.(*net.TCPConn), bufio.NewReader(c)
+}
+
+// told is a task that answers with the target and the body of the request.
+func told(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	fmt.Fprintf(w, "%s %s %s", r.Method, r.RequestURI, body)
+}
+
+func TestARequestMayComeByteByByte(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, task(t, told)))
+	c, br := connect(t, port)
+	for _, request := range []string{
+		"\r\nPOST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+		"POST /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\n",
+		"GET /c HTTP/1.1\r\nHost: h\r\n\r\n",
+	} {
+		for i := range len(request) {
+			if _, err := c.Write([]byte{request[i]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		resp, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		if want := strings.Contains(request, "POST"); resp.StatusCode != 200 || strings.HasSuffix(string(body), " hello") != want {
+			t.Errorf("%q: %d %q", request, resp.StatusCode, body)
+		}
+	}
+}
+
+func TestPipelinedRequestsAreAnsweredInTheirOrder(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, task(t, told), task(t, told)))
+	c, br := connect(t, port)
+	var all strings.Builder
+	const n = 200
+	for i := range n {
+		fmt.Fprintf(&all, "POST /%d HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", i)
+	}
+	go io.WriteString(c, all.String())
+	for i := range n {
+		resp, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		if body, _ := io.ReadAll(resp.Body); string(body) != fmt.Sprintf("POST /%d abc", i) {
+			t.Fatalf("answer %d is %q", i, body)
+		}
+	}
+}
+
+// reliability.md section 1, and D-HEADER-11: what is no request, or could be read in two ways, is refused, and never reaches a server.
+func TestWhatCouldBeReadInTwoWaysIsRefused(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{Timeouts: short}), freePort(t)
+	var asked atomic.Int64
+	r.apply(service(route.HTTP, port, rawTask(t, func(net.Conn, *bufio.Reader) { asked.Add(1) })))
+	for _, c := range []struct{ send, want, failure, term string }{
+		{"GET / HTTP/1.1\nHost: h\n\n", "400", "bad request", "PR"},
+		{"GET / HTTP/1.1\r\nHost: h\nA: b\r\n\r\n", "400", "bad request", "PR"},
+		{"GET / HTTP/1.1\r\nHost: h\r\nA : b\r\n\r\n", "400", "bad request", "PR"},
+		{"GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n", "400", "bad request", "PR"},
+		{"GET / HTTP/1.1\r\nHost: h\r\nHost: g\r\n\r\n", "400", "bad request", "PR"},
+		{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400", "bad request", "PR"},
+		{"POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400", "bad request", "PR"},
+		{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n", "400", "bad request", "PR"},
+		{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", "501", "unknown coding", "PR"},
+		{"GET / HTTP/2.0\r\nHost: h\r\n\r\n", "505", "bad version", "PR"},
+		{"GET / HTTP/1.1\r\nHost: h\r\nA: " + strings.Repeat("a", 40<<10) + "\r\n\r\n", "431", "head too large", "PR"},
+		{"GET / HTTP/1.1\r\nHost: h\r\n", "408", "head too slow", "cR"},
+	} {
+		if got := say(t, port, c.send); !strings.HasPrefix(got, "HTTP/1.1 "+c.want+" ") || !strings.Contains(got, "\r\nConnection: close\r\n") {
+			t.Errorf("%.60q: got %.60q, want %s", c.send, got, c.want)
+		}
+		if line := r.ended(); line["failure"] != c.failure || line["term"] != c.term || fmt.Sprint(line["status"]) != c.want {
+			t.Errorf("%.60q: logged %v", c.send, line)
+		}
+	}
+	c, _ := connect(t, port)
+	io.WriteString(c, "GET / HTTP/1.1\r\nHos")
+	c.CloseWrite()
+	if line := r.ended(); line["term"] != "CR" || fmt.Sprint(line["status"]) != "-1" {
+		t.Errorf("a client that left in the head: logged %v", line)
+	}
+	if n := asked.Load(); n != 0 {
+		t.Errorf("%d of them reached the server", n)
+	}
+}
+
+func TestAnIdleClientIsToldByFIN(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{Timeouts: proxy.Timeouts{KeepAlive: 200 * time.Millisecond}}), freePort(t)
+	r.apply(service(route.HTTP, port, named(t, "app")))
+	if got := say(t, port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"); !strings.HasSuffix(got, "app") { // returns when it is closed
+		t.Errorf("got %q", got)
+	}
+	if got := say(t, port, ""); got != "" {
+		t.Errorf("without a request: %q", got)
+	}
+}
+
+// reliability.md 3.4, what servers do wrong or unusually: what the client gets, and whether the connection is used again.
+func TestResponsesOfEveryKind(t *testing.T) {
+	const ask = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+	for _, c := range []struct{ name, answer, request, want string }{
+		{"without a length", "HTTP/1.1 200 OK\r\n\r\nabc", ask, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"},
+		{"without a length, to HTTP/1.0", "HTTP/1.1 200 OK\r\n\r\nabc", "GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc"},
+		{"of HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc", ask, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"},
+		{"to HTTP/1.0 that goes on", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nabc"},
+		{"chunked, to HTTP/1.0", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n", "GET / HTTP/1.0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc"},
+		{"after HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"},
+		{"204", "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", ask, "HTTP/1.1 204 No Content\r\n\r\n"},
+		{"304", "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", ask, "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n"},
+		{"more than announced", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\n\r\n", ask, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"},
+		{"100 unasked", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ask, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+		{"names in their own letters", "HTTP/1.1 200 Fine by me\r\nx-oDD: 1\r\nContent-Length: 0\r\n\r\n", ask,
+			"HTTP/1.1 200 Fine by me\r\nx-oDD: 1\r\nContent-Length: 0\r\n\r\n"},
+		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", ask, "HTTP/1.1 502 Bad Gateway\r\n"},
+		{"length and chunked", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ask, "HTTP/1.1 502 Bad Gateway\r\n"},
+		{"a bad chunk before anything was sent", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", ask, "HTTP/1.1 502 Bad Gateway\r\n"},
+		{"too many interim ones", strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 33), "GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 502 Bad Gateway\r\n"},
+		{"a head of 70 KB", "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 70<<10) + "\r\n\r\n", ask, "HTTP/1.1 502 Bad Gateway\r\n"},
+		{"a head of 60 KB", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nA: " + strings.Repeat("a", 60<<10) + "\r\n\r\nx", ask, "HTTP/1.1 200 OK\r\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, port := newLoopRig(t, proxy.Options{Timeouts: proxy.Timeouts{KeepAlive: 100 * time.Millisecond}}), freePort(t)
+			r.apply(service(route.HTTP, port, rawTask(t, func(conn net.Conn, br *bufio.Reader) {
+				head(br)
+				io.WriteString(conn, c.answer)
+			})))
+			got := say(t, port, c.request)
+			if whole := strings.HasSuffix(c.want, "\r\n") && !strings.HasSuffix(c.want, "\r\n\r\n"); whole && !strings.HasPrefix(got, c.want) || !whole && got != c.want {
+				t.Errorf("got  %.300q\nwant %.300q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAnEarlyAnswerReachesAClientThatStillSends(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, rawTask(t, func(c net.Conn, br *bufio.Reader) {
+		head(br)
+		io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig")
+		c.(*net.TCPConn).CloseWrite()
+	})))
+	c, br := connect(t, port)
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\n")
+	go func() {
+		piece := make([]byte, 1<<16)
+		for {
+			if _, err := c.Write(piece); err != nil {
+				return
+			}
+		}
+	}()
+	resp, err := http.ReadResponse(br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(resp.Body); resp.StatusCode != 413 || !resp.Close || string(body) != "big" || err != nil {
+		t.Errorf("got %d, close %v, %q, %v", resp.StatusCode, resp.Close, body, err)
+	}
+}
+
+func TestAClientThatReadsNothingHoldsTheServerBack(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	var sent atomic.Int64
+	stop := make(chan struct{})
+	r.apply(service(route.HTTP, port, rawTask(t, func(c net.Conn, br *bufio.Reader) {
+		head(br)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+		piece := make([]byte, 1<<16)
+		for {
+			n, err := c.Write(piece)
+			sent.Add(int64(n))
+			if err != nil {
+				close(stop)
+				return
+			}
+		}
+	})))
+	c, _ := connect(t, port)
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	last, since := int64(-1), time.Now()
+	eventually(t, "the server is held back", func() bool {
+		if n := sent.Load(); n != last {
+			last, since = n, time.Now()
+		}
+		return last > 0 && time.Since(since) > 300*time.Millisecond
+	})
+	if last > 32<<20 {
+		t.Errorf("the server could send %d bytes", last)
+	}
+	c.Close()
+	<-stop // and it learns that the client has left
+}
+
+func TestManyClientsAtOnceGetTheirOwnAnswers(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	drops := rawTask(t, func(c net.Conn, br *bufio.Reader) { // answers some, and closes at any time
+		for i := 0; ; i++ {
+			line, _, _ := strings.Cut(head(br), "\r\n")
+			if line == "" || i%7 == 6 {
+				return
+			}
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(line), line)
+		}
+	})
+	r.apply(service(route.HTTP, port, task(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s HTTP/1.1", r.Method, r.RequestURI)
+	}), drops))
+	var clients sync.WaitGroup
+	for i := range 50 {
+		clients.Go(func() {
+			tr := &http.Transport{DisableKeepAlives: i%5 == 0}
+			defer tr.CloseIdleConnections()
+			for n := range 40 {
+				req, _ := http.NewRequest("GET", url(port, fmt.Sprintf("/%d/%d", i, n)), nil)
+				resp, err := tr.RoundTrip(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				body, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if want := fmt.Sprintf("GET /%d/%d HTTP/1.1", i, n); resp.StatusCode == 200 && string(body) != want {
+					t.Errorf("asked for %q, got %q", want, body)
+				}
+			}
+		})
+	}
+	clients.Wait()
+}
+
+func TestAPortThatTurnsToTLSAndBackIsServed(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, named(t, "app"))
+	r.apply(c)
+	get(t, url(port, "/"))
+	r.apply(secured(c, newAuthority(t).file("a.example")))
+	if got := served(port, "a.example"); got != "a.example" {
+		t.Errorf("with TLS: %s", got)
+	}
+	c.SetListeners[0].TLS = false
+	r.apply(c)
+	if _, body := get(t, url(port, "/")); body != "app" {
+		t.Errorf("without: %s", body)
+	}
+	c.SetListeners[0].Mode, c.SetBackends[0].Mode = route.TCP, route.TCP
+	c.SetBackends[0].Servers = service(route.TCP, port, rawTask(t, func(c net.Conn, _ *bufio.Reader) { io.WriteString(c, "220 hello") })).SetBackends[0].Servers
+	r.apply(c)
+	if got := say(t, port, ""); got != "220 hello" {
+		t.Errorf("in tcp mode: %q", got)
+	}
+}

@@ -1,0 +1,93 @@
+//go:build linux && (amd64 || arm64)
+
+package proxy
+
+import "time"
+
+// timeouts is a list of conns that wait for the same kind of thing, for equally long: the first is the next to be late. To wait anew
+// costs a few assignments, and no timer.
+type timeouts struct {
+	after       int64 // nanoseconds
+	late        func(*conn)
+	first, last *conn
+}
+
+// waits are the kinds.
+type waits struct {
+	asking    timeouts // the client's, to be whole
+	keepAlive timeouts // the client's next request
+	client    timeouts // its progress
+	connect   timeouts
+	server    timeouts // its progress
+	tunnel    timeouts // a byte either way; kept on the client's side
+	pause     timeouts // before a server is tried again; kept on the client's side
+	linger    timeouts // for a client to see the last answer
+	pooled    timeouts // idle connections to servers
+	starving  timeouts // of listeners, for descriptors
+}
+
+func (l *loop) newWaits(t Timeouts) {
+	set := func(w *timeouts, after time.Duration, late func(*conn)) { w.after, w.late = int64(after), late }
+	set(&l.asking, t.Head, l.headTooSlow)
+	set(&l.keepAlive, t.KeepAlive, l.closeClient)
+	set(&l.client, t.Client, l.clientStalled)
+	set(&l.connect, t.Connect, func(c *conn) { l.tryAgain(c.trip, ConnectTimeout) })
+	set(&l.server, t.Server, func(c *conn) { l.fail(c.trip, ServerTimeout) })
+	set(&l.tunnel, t.Tunnel, func(c *conn) { l.fail(c.trip, ServerStalled) })
+	set(&l.pause, retryPause, func(c *conn) { l.reachNext(c.trip) })
+	set(&l.linger, lastRead, l.closeClient)
+	set(&l.pooled, idleAgain, l.closeIdle)
+	set(&l.starving, starved, l.hear)
+}
+
+// expire sees to all that is late.
+func (l *loop) expire() {
+	for _, w := range []*timeouts{&l.asking, &l.keepAlive, &l.client, &l.connect, &l.server, &l.tunnel, &l.pause, &l.linger, &l.pooled, &l.starving} {
+		for c := w.first; c != nil && c.deadline <= l.time; c = w.first {
+			c.unlist()
+			l.guard(c, func() { w.late(c) })
+		}
+	}
+}
+
+// anew begins c's wait, or begins it again.
+func (w *timeouts) anew(c *conn, now int64) {
+	c.deadline = now + w.after
+	if c.list == w && w.last == c {
+		return
+	}
+	c.unlist()
+	c.list, c.prev = w, w.last
+	if w.last != nil {
+		w.last.next = c
+	} else {
+		w.first = c
+	}
+	w.last = c
+}
+
+// hold has c wait, for as long as it does already.
+func (w *timeouts) hold(c *conn, now int64) {
+	if c.list != w {
+		w.anew(c, now)
+	}
+}
+
+// unlist ends c's wait.
+func (c *conn) unlist() {
+	w := c.list
+	if w == nil {
+		return
+	}
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		w.first = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	} else {
+		w.last = c.prev
+	}
+	c.list, c.prev, c.next = nil, nil, nil
+}

@@ -1,0 +1,113 @@
+//go:build linux && (amd64 || arm64)
+
+package proxy
+
+// beginTunnel has bytes pass both ways as they are, from the first one on.
+func (l *loop) beginTunnel(t *trip) {
+	t.begun, t.phase, t.reusable, t.moved = true, tunneling, false, true
+	l.watch(t.client)
+	l.watch(t.server)
+	t.client.readable, t.server.readable = true, true
+	t.client.unlist()
+	t.server.unlist()
+	l.tunnelTurn(t)
+}
+
+// switchProtocols passes the 101 on, and then all that follows. rest is what came behind it.
+func (l *loop) switchProtocols(t *trip, rest []byte) bool {
+	b := append(appendFields(l.statusLine(), l.fields, l.edits, "Content-Length"), "\r\n"...)
+	l.head = b
+	n, p := l.send(t.client, b)
+	t.sentOut += uint64(n)
+	if p == sendFailed {
+		t.begun = true
+		l.fail(t, ClientLeft)
+		return false
+	}
+	l.keep(t.server, rest)
+	l.beginTunnel(t)
+	return false // the trip goes on, but not here
+}
+
+// tunnelTurn passes what there is, both ways, until both sides have ended. A side that ends early is told so by a half-close, and may go on
+// receiving.
+func (l *loop) tunnelTurn(t *trip) {
+	c, s := t.client, t.server
+	up, failed := l.pump(t, c, s, &t.in, ClientCut)
+	if failed == OK {
+		var down bool
+		if down, failed = l.pump(t, s, c, nil, ServerCut); down {
+			up = true
+		}
+	}
+	switch {
+	case failed != OK:
+		t.fail(failed)
+		l.abandon(t)
+	case c.shut && s.shut && !c.pending() && !s.pending():
+		l.abandon(t)
+	default:
+		l.tunnel.wait(c, l.time, up || t.moved)
+		t.moved = false
+	}
+}
+
+// pump copies one way what there is. broken is the failure if reading breaks. taken counts what was read; without it, what was written is
+// counted as sent to the client.
+func (l *loop) pump(t *trip, from, to *conn, taken *uint64, broken Failure) (moved bool, failed Failure) {
+	written := func(n int, p progress) bool {
+		if moved = moved || n > 0; taken == nil {
+			t.sentOut += uint64(n)
+		}
+		return p != sendFailed
+	}
+	for range mostTurns {
+		if !written(l.flush(to)) {
+			return moved, otherSide(broken)
+		}
+		if to.pending() {
+			return moved, OK
+		}
+		if len(from.in) > 0 { // read ahead
+			b := from.in
+			from.in = nil
+			if taken != nil {
+				*taken += uint64(len(b))
+			}
+			ok := written(l.send(to, b))
+			l.put(b)
+			if !ok {
+				return moved, otherSide(broken)
+			}
+			continue
+		}
+		if from.eof {
+			if !to.shut {
+				to.shut = true
+				sysShutdown(to.fd)
+			}
+			return moved, OK
+		}
+		if !from.readable {
+			return moved, OK
+		}
+		b, n, e := l.gather(from)
+		switch {
+		case e != 0 && !from.readable: // EAGAIN
+			return moved, OK
+		case e != 0:
+			return moved, broken
+		case n == 0:
+			from.eof = true
+			continue
+		}
+		if taken != nil {
+			*taken += uint64(n)
+		}
+		if !written(l.send(to, b)) {
+			return moved, otherSide(broken)
+		}
+	}
+	l.later(from)
+	return moved, OK
+}

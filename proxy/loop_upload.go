@@ -1,0 +1,78 @@
+//go:build linux && (amd64 || arm64)
+
+package proxy
+
+import (
+	"syscall"
+
+	"marathon-lb/internal/h1"
+)
+
+// upload passes on what there is of the request: its head and, as long as the server takes it, its body. False if the trip is over.
+func (l *loop) upload(t *trip) bool {
+	for range mostTurns {
+		switch l.drainUp(t) {
+		case sendFailed:
+			return l.upFailed(t)
+		case sentPart:
+			return true
+		}
+		if !t.uploading() || !t.client.readable {
+			return true
+		}
+		b, n, e := l.gather(t.client)
+		switch {
+		case e != 0 && !t.client.readable: // EAGAIN
+			return true
+		case e != 0 || n == 0:
+			l.fail(t, ClientLeft)
+			return false
+		}
+		out, took, _, fault := t.up.Pass(b, false)
+		if fault != h1.None {
+			l.fail(t, faultOf(fault))
+			return false
+		}
+		l.keep(t.client, b[took:])
+		t.in += uint64(took)
+		t.moved = true
+		if len(out) > 0 {
+			if _, p := l.send(t.server, out); p == sendFailed {
+				return l.upFailed(t)
+			}
+		}
+	}
+	l.later(t.client)
+	return true
+}
+
+// drainUp sends what is ready for the server.
+func (l *loop) drainUp(t *trip) progress {
+	if t.upGone {
+		return sentAll
+	}
+	if t.outSent < len(t.out) {
+		n, e := sysWrite(t.server.fd, t.out[t.outSent:])
+		switch {
+		case e == 0:
+			t.outSent += n
+			t.moved = true
+		case e != syscall.EAGAIN:
+			return sendFailed
+		}
+		if t.outSent < len(t.out) {
+			return sentPart
+		}
+	}
+	n, p := l.flush(t.server)
+	t.moved = t.moved || n > 0
+	return p
+}
+
+// upFailed is for a server that takes no more of the request: it may have answered early, and closed.
+func (l *loop) upFailed(t *trip) bool {
+	t.upGone, t.server.readable = true, true
+	l.put(t.server.out)
+	t.server.out, t.server.sent = nil, 0
+	return true
+}
