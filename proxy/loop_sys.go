@@ -108,6 +108,14 @@ func sysSet(fd int32, level, option, value int) {
 	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option), uintptr(unsafe.Pointer(&v)), 4, 0)
 }
 
+// sysKeepAlive has the kernel find out when the other side is gone without a word.
+func sysKeepAlive(fd int32) {
+	const seconds = 15
+	sysSet(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+	sysSet(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, seconds)
+	sysSet(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, seconds)
+}
+
 // sysReset has the connection end with RST when it is closed.
 func sysReset(fd int32) {
 	v := syscall.Linger{Onoff: 1}

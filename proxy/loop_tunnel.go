@@ -7,6 +7,7 @@ func (l *loop) beginTunnel(t *trip) {
 	t.begun, t.phase, t.reusable, t.moved = true, tunneling, false, true
 	l.watch(t.client)
 	l.watch(t.server)
+	sysKeepAlive(t.server.fd)
 	t.client.readable, t.server.readable = true, true
 	t.client.unlist()
 	t.server.unlist()
