@@ -72,17 +72,26 @@ func (l *loop) acceptOne(c *conn) bool {
 func (l *loop) starve(c *conn, e syscall.Errno) {
 	l.proxy.zap.Warn("a connection cannot be accepted", zap.String("port", c.port.bind), zap.Error(e))
 	for range mostAccepts {
-		if idle := l.pooled.first; idle != nil {
-			l.closeIdle(idle)
-		} else if idle := l.keepAlive.first; idle != nil {
-			l.closeClient(idle)
-		}
+		l.shed()
 	}
 	if c.watched {
 		c.watched = false
 		sysUnwatch(l.epoll, c.fd)
 		l.starving.anew(c, l.time)
 	}
+}
+
+// shed gives up a connection that idles; false if there is none.
+func (l *loop) shed() bool {
+	if c := l.pooled.first; c != nil {
+		l.closeIdle(c)
+		return true
+	}
+	if c := l.keepAlive.first; c != nil {
+		l.closeClient(c)
+		return true
+	}
+	return false
 }
 
 // place gives a connection to the loop that has fewest. Mostly that is this one, or nearly so: the kernel wakes whoever waits.
