@@ -42,6 +42,7 @@ type loop struct {
 	conns   []*conn // by descriptor
 	free    *conn
 	trips   []*trip // free ones
+	pipes   []*pipe // free ones
 	buffers [len(sizes)][][]byte
 	turns   []ref // have more to do
 	spare   []ref
@@ -130,6 +131,9 @@ func (l *loop) run() {
 	}
 	for _, p := range l.pools {
 		p.closeIdle(l)
+	}
+	for _, p := range l.pipes {
+		p.close()
 	}
 }
 

@@ -35,6 +35,16 @@ func sysWrite(fd int32, b []byte) (int, syscall.Errno) {
 
 func sysClose(fd int32) { syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0) }
 
+// sysSplice moves bytes between a pipe and a socket.
+func sysSplice(from, to int32, n int) (int, syscall.Errno) {
+	const move, nonblock = 1, 2
+	sent, _, e := syscall.RawSyscall6(syscall.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n), move|nonblock)
+	if e != 0 {
+		return 0, e
+	}
+	return int(sent), 0
+}
+
 // sysShutdown sends FIN.
 func sysShutdown(fd int32) syscall.Errno {
 	_, _, e := syscall.RawSyscall(syscall.SYS_SHUTDOWN, uintptr(fd), syscall.SHUT_WR, 0)

@@ -4,8 +4,10 @@ package proxy_test
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -324,4 +326,42 @@ func TestABugInOneExchangeEndsThatOneOnly(t *testing.T) {
 	if logged := r.logs.FilterMessage("an exchange broke").All(); len(logged) != 1 || !strings.Contains(fmt.Sprint(logged[0].ContextMap()["stack"]), "guard") {
 		t.Errorf("logged %v", logged)
 	}
+}
+
+func TestLargeBodiesPassWholeBothWaysAtOnce(t *testing.T) {
+	r, web, raw := newLoopRig(t, proxy.Options{}), freePort(t), freePort(t)
+	r.apply(service(route.HTTP, web, task(t, func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex()
+		w.Header().Set("Content-Length", r.Header.Get("Content-Length"))
+		io.Copy(w, r.Body)
+	})))
+	r.apply(service(route.TCP, raw, rawTask(t, echo)))
+	data := make([]byte, 20<<20)
+	rand.NewChaCha8([32]byte{2}).Read(data)
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			resp, err := http.Post(url(web, "/"), "", bytes.NewReader(data))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			if got, err := io.ReadAll(resp.Body); !bytes.Equal(got, data) {
+				t.Errorf("%d of %d bytes came back, %v", len(got), len(data), err)
+			}
+		})
+		c, _ := connect(t, raw)
+		all.Go(func() { c.Write(data); c.CloseWrite() })
+		all.Go(func() {
+			if got, err := io.ReadAll(c); !bytes.Equal(got, data) {
+				t.Errorf("%d of %d bytes came back through TCP, %v", len(got), len(data), err)
+			}
+		})
+	}
+	all.Wait()
+	b := r.Table().Backend(fmt.Sprintf("app_%d", raw))
+	eventually(t, "the bytes are counted", func() bool {
+		return b.Stats.Sum(route.BytesIn) == uint64(3*len(data)) && b.Stats.Sum(route.BytesOut) == uint64(3*len(data))
+	})
 }
