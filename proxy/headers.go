@@ -27,6 +27,14 @@ const (
 // hopByHop are the fields that concern one connection only (RFC 9110 7.6.1), besides those that Connection lists.
 var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Transfer-Encoding", "Upgrade", "HTTP2-Settings"}
 
+// noHopByHop removes them.
+var noHopByHop = func() (edits []Edit) {
+	for _, name := range hopByHop {
+		edits = append(edits, Edit{Op: Remove, Name: name})
+	}
+	return edits
+}()
+
 // keepListed are fields that a Connection field cannot have removed: a client could strip what we or the framing rely on.
 var keepListed = []string{
 	"Host", "Content-Length", "Transfer-Encoding", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Marathon-App-Id",
@@ -34,9 +42,7 @@ var keepListed = []string{
 
 // removeHopByHop goes before every edit that adds, so that no client can delete what is added.
 func removeHopByHop(edits []Edit, fields []Field) []Edit {
-	for _, name := range hopByHop {
-		edits = append(edits, Edit{Op: Remove, Name: name})
-	}
+	edits = append(edits, noHopByHop...)
 	for _, f := range fields {
 		if !f.is("Connection") {
 			continue

@@ -224,3 +224,35 @@ func TestAChangeThatComesWhileTheProcessLeavesOpensNoPort(t *testing.T) {
 		t.Error("a port nobody serves is open")
 	}
 }
+
+func TestSIGTERMCutsTunnelsWhenTheTimeIsUp(t *testing.T) {
+	r, port, web := newRig(t, proxy.Options{DrainTimeout: 300 * time.Millisecond}), freePort(t), freePort(t)
+	r.apply(service(route.TCP, port, rawTask(t, echo)))
+	r.apply(service(route.HTTP, web, task(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })))
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "ping")
+	io.ReadFull(c, make([]byte, 4))
+	answered := make(chan int)
+	go func() {
+		resp, err := http.Get(url(web, "/"))
+		if err != nil {
+			answered <- 0
+			return
+		}
+		resp.Body.Close()
+		answered <- resp.StatusCode
+	}()
+	b := r.Table().Backend(fmt.Sprintf("app_%d", web))
+	eventually(t, "both run", func() bool { return b.Servers[0].InFlight() == 1 })
+	r.stop()
+	if got := <-answered; got != 502 && got != 0 { // 0: cut before it could be told
+		t.Errorf("the request that ran got %d", got)
+	}
+	if cut := r.logs.FilterMessageSnippet("what still ran was cut").All(); len(cut) != 1 || cut[0].ContextMap()["cut"] == int64(0) {
+		t.Errorf("logged %v", cut)
+	}
+}

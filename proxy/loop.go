@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,13 +22,18 @@ type loop struct {
 	proxy  *Proxy
 	number int // under which it counts
 	mailbox
+	others     []*loop
+	clientsNow atomic.Int64 // clients' connections
 
-	epoll   int
-	file    *os.File // the same, as Go watches it
-	park    syscall.RawConn
-	bells   int32
-	tickers int32
-	over    bool
+	epoll      int
+	file       *os.File // the same, as Go watches it
+	park       syscall.RawConn
+	collecting func(uintptr) bool // collect, made once
+	events     []syscall.EpollEvent
+	came       int // of events
+	bells      int32
+	tickers    int32
+	over       bool
 
 	now   time.Time // when the events at hand were collected
 	start time.Time
@@ -36,6 +42,7 @@ type loop struct {
 	conns   []*conn // by descriptor
 	free    *conn
 	trips   []*trip // free ones
+	pipes   []*pipe // free ones
 	buffers [len(sizes)][][]byte
 	turns   []ref // have more to do
 	spare   []ref
@@ -82,6 +89,7 @@ func (l *loop) open() (err error) {
 	if l.tickers, err = sysTicker(int64(tick)); err != nil {
 		return os.NewSyscallError("timerfd_create", err)
 	}
+	l.events, l.collecting = make([]syscall.EpollEvent, mostEvents), l.collect
 	l.start, l.buf = time.Now(), make([]byte, bufferRoom+bufferSize+bufferSlack)
 	l.watch(l.newConn(l.bells, bell))
 	l.watch(l.newConn(l.tickers, ticker))
@@ -113,30 +121,35 @@ func (l *loop) clock() {
 // run is the loop.
 func (l *loop) run() {
 	defer l.shut()
-	events := make([]syscall.EpollEvent, mostEvents)
 	for !l.over {
-		n := l.wait(events)
+		l.wait()
 		l.clock()
-		for i := range n {
-			l.event(&events[i])
+		for i := range l.came {
+			l.event(&l.events[i])
 		}
 		l.takeTurns()
 	}
 	for _, p := range l.pools {
 		p.closeIdle(l)
 	}
+	for _, p := range l.pipes {
+		p.close()
+	}
 }
 
 // wait collects events, and parks the goroutine until there are some, unless somebody still has a turn.
-func (l *loop) wait(events []syscall.EpollEvent) (n int) {
+func (l *loop) wait() {
 	if len(l.turns) > 0 {
-		return sysEvents(l.epoll, events)
+		l.collect(0)
+	} else {
+		l.park.Read(l.collecting)
 	}
-	l.park.Read(func(uintptr) bool {
-		n = sysEvents(l.epoll, events)
-		return n > 0
-	})
-	return n
+}
+
+// collect says whether there were events.
+func (l *loop) collect(uintptr) bool {
+	l.came = sysEvents(l.epoll, l.events)
+	return l.came > 0
 }
 
 // event sees to one descriptor.

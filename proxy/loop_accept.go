@@ -12,7 +12,7 @@ import (
 )
 
 // mostAccepts are accepted in a row, before those that are connected have a turn.
-const mostAccepts = 32
+const mostAccepts = 8
 
 // listen has the loop accept from a port. The kernel wakes one of the loops for each connection, not all.
 func (l *loop) listen(o *port) {
@@ -55,7 +55,8 @@ func (l *loop) acceptOne(c *conn) bool {
 	fd, from, e := sysAccept(c.fd)
 	switch e {
 	case 0:
-		l.welcome(c.port, fd, from)
+		c.port.conns.Add(1)
+		l.place(c.port, fd, from)
 		return true
 	case syscall.EAGAIN:
 	case syscall.EINTR, syscall.ECONNABORTED:
@@ -71,11 +72,7 @@ func (l *loop) acceptOne(c *conn) bool {
 func (l *loop) starve(c *conn, e syscall.Errno) {
 	l.proxy.zap.Warn("a connection cannot be accepted", zap.String("port", c.port.bind), zap.Error(e))
 	for range mostAccepts {
-		if idle := l.pooled.first; idle != nil {
-			l.closeIdle(idle)
-		} else if idle := l.keepAlive.first; idle != nil {
-			l.closeClient(idle)
-		}
+		l.shed()
 	}
 	if c.watched {
 		c.watched = false
@@ -84,19 +81,47 @@ func (l *loop) starve(c *conn, e syscall.Errno) {
 	}
 }
 
+// shed gives up a connection that idles; false if there is none.
+func (l *loop) shed() bool {
+	if c := l.pooled.first; c != nil {
+		l.closeIdle(c)
+		return true
+	}
+	if c := l.keepAlive.first; c != nil {
+		l.closeClient(c)
+		return true
+	}
+	return false
+}
+
+// place gives a connection to the loop that has fewest. Mostly that is this one, or nearly so: the kernel wakes whoever waits.
+func (l *loop) place(o *port, fd int32, from netip.AddrPort) {
+	least, n := l, l.clientsNow.Load()
+	for _, other := range l.others {
+		if m := other.clientsNow.Load(); m+2+n/16 < n {
+			least, n = other, m
+		}
+	}
+	if least != l && least.post(func() { least.welcome(o, fd, from) }) {
+		return
+	}
+	l.welcome(o, fd, from)
+}
+
 // welcome begins a connection.
 func (l *loop) welcome(o *port, fd int32, from netip.AddrPort) {
 	front := l.proxy.table.Load().ListenerAt(o.bind)
 	if front == nil {
+		o.conns.Done()
 		sysClose(fd)
 		return
 	}
+	l.clientsNow.Add(1)
 	c := l.newConn(fd, client)
 	c.port, c.front, c.source, c.local = o, front.Stats, from, o.local
 	if o.local.Addr().IsUnspecified() {
 		c.local = sysLocal(fd)
 	}
-	o.conns.Add(1)
 	countConn(c.front, l.number, l.now)
 	defer l.rescue(c.ref())
 	if front.Spec.Mode == route.TCP {
@@ -113,6 +138,7 @@ func (l *loop) welcome(o *port, fd int32, from netip.AddrPort) {
 
 // closeClient ends a client's connection, on which nothing runs.
 func (l *loop) closeClient(c *conn) {
+	l.clientsNow.Add(-1)
 	c.front.Sessions.Dec()
 	c.port.conns.Done()
 	l.close(c)

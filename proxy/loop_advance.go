@@ -50,9 +50,9 @@ func (l *loop) await(t *trip) {
 	c, s := t.client, t.server
 	ofClient, ofServer := false, true
 	switch {
-	case c.pending():
+	case t.holdsDown():
 		ofClient, ofServer = true, false
-	case t.uploading() && t.outSent == len(t.out) && !s.pending():
+	case t.uploading() && t.outSent == len(t.out) && !s.pending() && !t.upPipe.pending():
 		ofClient, ofServer = true, t.begun
 	}
 	if ofClient {
@@ -84,7 +84,7 @@ func (t *trip) uploading() bool { return t.hasBody && !t.upGone && !t.up.Done() 
 func (l *loop) clientStalled(c *conn) {
 	t := c.trip
 	switch {
-	case c.pending():
+	case t.holdsDown():
 		l.fail(t, ClientStalledReading)
 	case t.begun:
 		l.fail(t, ClientCut)

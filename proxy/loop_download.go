@@ -17,8 +17,20 @@ func (l *loop) download(t *trip) bool {
 		if !l.drainDown(t) {
 			return false
 		}
-		if t.client.pending() || !t.server.readable {
+		if t.holdsDown() || !t.server.readable {
 			return true
+		}
+		if t.begun && l.large(&t.downPipe, &t.down, t.server) {
+			n, e := t.downPipe.fill(t.server, int(min(t.down.Left(), pipeSize)))
+			switch {
+			case e != 0 && !t.server.readable: // EAGAIN
+				return true
+			case e != 0 || n == 0:
+				return l.serverEnded(t, e != 0)
+			}
+			t.down.Skip(int64(n))
+			t.done, t.moved = t.down.Done(), true
+			continue
 		}
 		b, n, e := l.gather(t.server)
 		switch {
@@ -36,10 +48,35 @@ func (l *loop) download(t *trip) bool {
 	return true
 }
 
+// holdsDown says that a part of the response is still to be sent.
+func (t *trip) holdsDown() bool { return t.client.pending() || t.downPipe.pending() }
+
+// large says whether enough of a body is still to come, and nothing read ahead, to pass it through a pipe.
+func (l *loop) large(p **pipe, body *h1.Body, from *conn) bool {
+	if body.Left() <= 0 || *p == nil && body.Left() < spliceFrom || len(from.in) > 0 {
+		return false
+	}
+	if *p == nil {
+		*p = l.getPipe()
+	}
+	return *p != nil
+}
+
+// flushThrough sends what is pending, then what is in the pipe.
+func (l *loop) flushThrough(c *conn, through *pipe) (int, progress) {
+	n, p := l.flush(c)
+	if p == sentAll && through.pending() {
+		var m int
+		m, p = l.drain(through, c)
+		n += m
+	}
+	return n, p
+}
+
 // drainDown sends what is pending for the client; when the whole response has left, the trip is over.
 func (l *loop) drainDown(t *trip) bool {
-	if t.client.pending() {
-		n, p := l.flush(t.client)
+	if t.holdsDown() {
+		n, p := l.flushThrough(t.client, t.downPipe)
 		t.sentOut += uint64(n)
 		t.moved = t.moved || n > 0
 		if p == sendFailed {
@@ -47,7 +84,7 @@ func (l *loop) drainDown(t *trip) bool {
 			return false
 		}
 	}
-	if t.done && !t.client.pending() {
+	if t.done && !t.holdsDown() {
 		l.finish(t)
 		return false
 	}

@@ -7,7 +7,7 @@ import "strconv"
 // finish ends a trip whose response has left as it should.
 func (l *loop) finish(t *trip) {
 	c, keep, unread := t.client, t.keep && !t.client.ended, t.hasBody && !t.up.Done()
-	if unread || t.upGone || t.outSent < len(t.out) {
+	if unread || t.upGone || t.outSent < len(t.out) || t.upPipe.pending() {
 		keep, t.reusable = false, false
 	}
 	l.endTrip(t)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,6 +28,9 @@ func newLoops(p *Proxy) looper {
 	e := &loops{proxy: p}
 	for i := range maxLoops() {
 		e.all = append(e.all, newLoop(p, noLoop+1+i))
+	}
+	for i, l := range e.all {
+		l.others = slices.Concat(e.all[:i], e.all[i+1:])
 	}
 	return e
 }
@@ -97,7 +101,8 @@ func (e *loops) adopt(o *port) error {
 	o.local = addrPort(o.listener.Addr())
 	o.listener.Close()
 	o.fd, o.ending = int32(fd), make(chan struct{})
-	sysSet(o.fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1) // connections inherit it
+	sysSet(o.fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1) // connections inherit it, and what follows
+	sysKeepAlive(o.fd)
 	return nil
 }
 

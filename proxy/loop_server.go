@@ -2,6 +2,8 @@
 
 package proxy
 
+import "syscall"
+
 // dispatch sends the request, or connects the client, to the first server that is chosen.
 func (l *loop) dispatch(t *trip) {
 	next, ok := t.first()
@@ -47,6 +49,9 @@ func (l *loop) reach(t *trip, pooled bool) {
 		}
 	}
 	fd, done, e := sysConnect(p.server.Addr)
+	if (e == syscall.EMFILE || e == syscall.ENFILE) && l.shed() {
+		fd, done, e = sysConnect(p.server.Addr)
+	}
 	if e != 0 {
 		l.tryAgain(t, ConnectRefused)
 		return

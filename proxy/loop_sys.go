@@ -35,6 +35,16 @@ func sysWrite(fd int32, b []byte) (int, syscall.Errno) {
 
 func sysClose(fd int32) { syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0) }
 
+// sysSplice moves bytes between a pipe and a socket.
+func sysSplice(from, to int32, n int) (int, syscall.Errno) {
+	const move, nonblock = 1, 2
+	sent, _, e := syscall.RawSyscall6(syscall.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n), move|nonblock)
+	if e != 0 {
+		return 0, e
+	}
+	return int(sent), 0
+}
+
 // sysShutdown sends FIN.
 func sysShutdown(fd int32) syscall.Errno {
 	_, _, e := syscall.RawSyscall(syscall.SYS_SHUTDOWN, uintptr(fd), syscall.SHUT_WR, 0)
@@ -106,6 +116,14 @@ func sysConnect(to netip.AddrPort) (fd int32, done bool, e syscall.Errno) {
 func sysSet(fd int32, level, option, value int) {
 	v := int32(value)
 	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option), uintptr(unsafe.Pointer(&v)), 4, 0)
+}
+
+// sysKeepAlive has the kernel find out when the other side is gone without a word.
+func sysKeepAlive(fd int32) {
+	const seconds = 15
+	sysSet(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+	sysSet(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, seconds)
+	sysSet(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, seconds)
 }
 
 // sysReset has the connection end with RST when it is closed.

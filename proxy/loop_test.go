@@ -1,12 +1,15 @@
+//go:build linux && (amd64 || arm64)
+
 package proxy_test
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,7 +23,7 @@ import (
 // newLoopRig is a rig that the event loops serve; where they are not what is tested, there is nothing to do.
 func newLoopRig(t *testing.T, o proxy.Options) *rig {
 	t.Helper()
-	if engine != proxy.LoopEngine || runtime.GOOS != "linux" {
+	if engine != proxy.LoopEngine {
 		t.Skip("this is how the event loops behave")
 	}
 	return newRig(t, o)
@@ -131,9 +134,6 @@ func TestAnIdleClientIsToldByFIN(t *testing.T) {
 	r.apply(service(route.HTTP, port, named(t, "app")))
 	if got := say(t, port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"); !strings.HasSuffix(got, "app") { // returns when it is closed
 		t.Errorf("got %q", got)
-	}
-	if got := say(t, port, ""); got != "" {
-		t.Errorf("without a request: %q", got)
 	}
 }
 
@@ -292,4 +292,76 @@ func TestAPortThatTurnsToTLSAndBackIsServed(t *testing.T) {
 	if got := say(t, port, ""); got != "220 hello" {
 		t.Errorf("in tcp mode: %q", got)
 	}
+}
+
+func TestABugInOneExchangeEndsThatOneOnly(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	began := make(chan struct{})
+	var cancelled sync.WaitGroup
+	cancelled.Add(1)
+	r.apply(service(route.HTTP, port, task(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(began)
+			<-r.Context().Done()
+			cancelled.Done()
+		}
+		io.WriteString(w, "app")
+	})))
+	slow, _ := connect(t, port)
+	io.WriteString(slow, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+	kept, br := connect(t, port)
+	<-began
+	r.Break()
+	if got, err := io.ReadAll(slow); len(got) > 0 {
+		t.Errorf("its client got %q, %v", got, err)
+	}
+	cancelled.Wait()
+	io.WriteString(kept, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	if resp, err := http.ReadResponse(br, nil); err != nil || resp.StatusCode != 200 {
+		t.Errorf("the neighbour got %v, %v", resp, err)
+	}
+	if n := r.Table().Backends()[0].Stats.Sum(route.InternalErrors); n != 1 {
+		t.Errorf("%d are counted", n)
+	}
+	if logged := r.logs.FilterMessage("an exchange broke").All(); len(logged) != 1 || !strings.Contains(fmt.Sprint(logged[0].ContextMap()["stack"]), "guard") {
+		t.Errorf("logged %v", logged)
+	}
+}
+
+func TestLargeBodiesPassWholeBothWaysAtOnce(t *testing.T) {
+	r, web, raw := newLoopRig(t, proxy.Options{}), freePort(t), freePort(t)
+	r.apply(service(route.HTTP, web, task(t, func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex()
+		w.Header().Set("Content-Length", r.Header.Get("Content-Length"))
+		io.Copy(w, r.Body)
+	})))
+	r.apply(service(route.TCP, raw, rawTask(t, echo)))
+	data := make([]byte, 20<<20)
+	rand.NewChaCha8([32]byte{2}).Read(data)
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			resp, err := http.Post(url(web, "/"), "", bytes.NewReader(data))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			if got, err := io.ReadAll(resp.Body); !bytes.Equal(got, data) {
+				t.Errorf("%d of %d bytes came back, %v", len(got), len(data), err)
+			}
+		})
+		c, _ := connect(t, raw)
+		all.Go(func() { c.Write(data); c.CloseWrite() })
+		all.Go(func() {
+			if got, err := io.ReadAll(c); !bytes.Equal(got, data) {
+				t.Errorf("%d of %d bytes came back through TCP, %v", len(got), len(data), err)
+			}
+		})
+	}
+	all.Wait()
+	b := r.Table().Backend(fmt.Sprintf("app_%d", raw))
+	eventually(t, "the bytes are counted", func() bool {
+		return b.Stats.Sum(route.BytesIn) == uint64(3*len(data)) && b.Stats.Sum(route.BytesOut) == uint64(3*len(data))
+	})
 }

@@ -42,6 +42,8 @@ type trip struct {
 	reusable bool // the server's connection, afterwards
 	done     bool // the response is whole, as far as it concerns us
 
+	upPipe, downPipe *pipe // for a large body; nil while there is none
+
 	moved       bool   // there was progress in this turn
 	in, sentOut uint64 // bytes of the client, and to it
 }
@@ -80,6 +82,8 @@ func (l *loop) endTrip(t *trip) {
 	t.client.trip = nil
 	l.put(t.head)
 	l.put(t.out)
+	l.putPipe(t.upPipe)
+	l.putPipe(t.downPipe)
 	*t = trip{}
 	l.trips = append(l.trips, t)
 }

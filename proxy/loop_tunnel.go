@@ -2,11 +2,14 @@
 
 package proxy
 
+import "syscall"
+
 // beginTunnel has bytes pass both ways as they are, from the first one on.
 func (l *loop) beginTunnel(t *trip) {
 	t.begun, t.phase, t.reusable, t.moved = true, tunneling, false, true
 	l.watch(t.client)
 	l.watch(t.server)
+	sysKeepAlive(t.server.fd)
 	t.client.readable, t.server.readable = true, true
 	t.client.unlist()
 	t.server.unlist()
@@ -33,10 +36,10 @@ func (l *loop) switchProtocols(t *trip, rest []byte) bool {
 // receiving.
 func (l *loop) tunnelTurn(t *trip) {
 	c, s := t.client, t.server
-	up, failed := l.pump(t, c, s, &t.in, ClientCut)
+	up, failed := l.pump(t, c, s, &t.upPipe, &t.in, ClientCut)
 	if failed == OK {
 		var down bool
-		if down, failed = l.pump(t, s, c, nil, ServerCut); down {
+		if down, failed = l.pump(t, s, c, &t.downPipe, nil, ServerCut); down {
 			up = true
 		}
 	}
@@ -44,7 +47,7 @@ func (l *loop) tunnelTurn(t *trip) {
 	case failed != OK:
 		t.fail(failed)
 		l.abandon(t)
-	case c.shut && s.shut && !c.pending() && !s.pending():
+	case c.shut && s.shut:
 		l.abandon(t)
 	default:
 		l.tunnel.wait(c, l.time, up || t.moved)
@@ -54,7 +57,7 @@ func (l *loop) tunnelTurn(t *trip) {
 
 // pump copies one way what there is. broken is the failure if reading breaks. taken counts what was read; without it, what was written is
 // counted as sent to the client.
-func (l *loop) pump(t *trip, from, to *conn, taken *uint64, broken Failure) (moved bool, failed Failure) {
+func (l *loop) pump(t *trip, from, to *conn, through **pipe, taken *uint64, broken Failure) (moved bool, failed Failure) {
 	written := func(n int, p progress) bool {
 		if moved = moved || n > 0; taken == nil {
 			t.sentOut += uint64(n)
@@ -62,10 +65,10 @@ func (l *loop) pump(t *trip, from, to *conn, taken *uint64, broken Failure) (mov
 		return p != sendFailed
 	}
 	for range mostTurns {
-		if !written(l.flush(to)) {
+		if !written(l.flushThrough(to, *through)) {
 			return moved, otherSide(broken)
 		}
-		if to.pending() {
+		if to.pending() || (*through).pending() {
 			return moved, OK
 		}
 		if len(from.in) > 0 { // read ahead
@@ -91,9 +94,11 @@ func (l *loop) pump(t *trip, from, to *conn, taken *uint64, broken Failure) (mov
 		if !from.readable {
 			return moved, OK
 		}
-		b, n, e := l.gather(from)
+		b, n, e := l.take(from, through)
 		switch {
 		case e != 0 && !from.readable: // EAGAIN
+			l.putPipe(*through)
+			*through = nil
 			return moved, OK
 		case e != 0:
 			return moved, broken
@@ -104,10 +109,22 @@ func (l *loop) pump(t *trip, from, to *conn, taken *uint64, broken Failure) (mov
 		if taken != nil {
 			*taken += uint64(n)
 		}
-		if !written(l.send(to, b)) {
+		if n == bufferSize && *through == nil { // there is much to come
+			*through = l.getPipe()
+		}
+		if len(b) > 0 && !written(l.send(to, b)) {
 			return moved, otherSide(broken)
 		}
 	}
 	l.later(from)
 	return moved, OK
+}
+
+// take reads, into the pipe if there is one, else into the loop's buffer.
+func (l *loop) take(from *conn, through **pipe) (b []byte, n int, e syscall.Errno) {
+	if *through != nil {
+		n, e = (*through).fill(from, pipeSize)
+		return nil, n, e
+	}
+	return l.gather(from)
 }

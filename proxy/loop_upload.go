@@ -20,6 +20,20 @@ func (l *loop) upload(t *trip) bool {
 		if !t.uploading() || !t.client.readable {
 			return true
 		}
+		if l.large(&t.upPipe, &t.up, t.client) {
+			n, e := t.upPipe.fill(t.client, int(min(t.up.Left(), pipeSize)))
+			switch {
+			case e != 0 && !t.client.readable: // EAGAIN
+				return true
+			case e != 0 || n == 0:
+				l.fail(t, ClientLeft)
+				return false
+			}
+			t.up.Skip(int64(n))
+			t.in += uint64(n)
+			t.moved = true
+			continue
+		}
 		b, n, e := l.gather(t.client)
 		switch {
 		case e != 0 && !t.client.readable: // EAGAIN
@@ -64,7 +78,7 @@ func (l *loop) drainUp(t *trip) progress {
 			return sentPart
 		}
 	}
-	n, p := l.flush(t.server)
+	n, p := l.flushThrough(t.server, t.upPipe)
 	t.moved = t.moved || n > 0
 	return p
 }
