@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -37,6 +38,9 @@ func TestMain(m *testing.M) {
 		engines = []proxy.Engine{proxy.Engine(*only)}
 	} else if f := flag.Lookup("test.list"); f.Value.String() != "" || flag.Lookup("test.fuzz").Value.String() != "" {
 		engines = engines[1:] // these are no tests of an engine
+	}
+	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		f.Value.Set("64") // tests that run beside each other wait, mostly
 	}
 	code := 0
 	for _, engine = range engines {
