@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -364,4 +365,21 @@ func TestLargeBodiesPassWholeBothWaysAtOnce(t *testing.T) {
 	eventually(t, "the bytes are counted", func() bool {
 		return b.Stats.Sum(route.BytesIn) == uint64(3*len(data)) && b.Stats.Sum(route.BytesOut) == uint64(3*len(data))
 	})
+}
+
+func TestClientsAreSpreadOverTheLoops(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, named(t, "app")))
+	const clients = 100
+	for range clients {
+		c, br := connect(t, port)
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+		if _, err := http.ReadResponse(br, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := r.Clients()
+	if even := int64(clients / len(n)); slices.Min(n) < even*9/10-1 || slices.Max(n) > even*11/10+1 {
+		t.Errorf("%d clients: %v", clients, n)
+	}
 }
