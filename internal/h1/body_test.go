@@ -9,12 +9,6 @@ import (
 	"marathon-lb/internal/h1"
 )
 
-// failer is a test, of testing or of rapid.
-type failer interface {
-	Helper()
-	Fatalf(format string, args ...any)
-}
-
 // feed passes pieces on as an event loop would: what is left untaken stays in front of the next piece. It returns all that is to be sent, how
 // many bytes were taken, and what came of it.
 func feed(t failer, b *h1.Body, plain bool, pieces ...string) (sent string, taken int, done bool, f h1.Fault) {

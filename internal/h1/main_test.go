@@ -98,5 +98,11 @@ func byteByByte(parse parser, raw string) (n int, f h1.Fault, text string, at in
 	return 0, h1.None, "", len(raw)
 }
 
+// failer is a test, of testing or of rapid.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // crlf writes lines as a head: a line of the test is one of the head.
 func crlf(lines ...string) string { return strings.Join(lines, "\r\n") + "\r\n\r\n" }

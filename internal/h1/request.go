@@ -30,7 +30,7 @@ func (r *Request) Parse(b []byte, from int, l *Limits) (n int, f Fault) {
 	if end < start {
 		return 0, unfinishedLine(b[start:], len(b), l)
 	}
-	if from > end+1 && !ripe(b, from, l) {
+	if from > end && !ripe(b, from, l) {
 		return 0, None
 	}
 	*r = Request{Fields: r.Fields[:0]}

@@ -29,7 +29,7 @@ func (r *Response) Parse(b []byte, from int, l *Limits, to To) (n int, f Fault) 
 	if end < 0 {
 		return 0, startsStatusLine(b, l)
 	}
-	if from > end+1 && !ripe(b, from, l) {
+	if from > end && !ripe(b, from, l) {
 		return 0, None
 	}
 	*r = Response{Fields: r.Fields[:0]}
