@@ -88,6 +88,8 @@ func Default() Config {
 			HTTPSBind:    route.AnyAddr(443),
 			AppIDBind:    route.AnyAddr(9091),
 
+			StateDir: marathon.DefaultStateDir,
+
 			MinServicePort: 10050,
 			MaxServicePort: 10100,
 		},

@@ -57,7 +57,7 @@ func TestEachFlagReachesItsField(t *testing.T) {
 		--auth-credentials u:p:q --marathon-auth-credential-file /f --marathon-ca-cert /ca --log-level warning --log-encoding console
 		--http-bind [::1]:8080 --appid-bind 127.0.0.1:9191 --stats-bind *:9190 --service-addr 10.0.0.1 --drain-timeout 1m30s
 		--trusted-proxies 10.1.2.3/8,fd00::1 --auth-scope vhost --haproxy-map --min-serv-port-ip-per-task 10101
-		--max-serv-port-ip-per-task 10150 --access-log all --resync-interval 0.5 --silence 45s --https-bind :8443 --tls-min 1.1
+		--max-serv-port-ip-per-task 10150 --access-log all --resync-interval 0.5 --silence 45s --state-dir /s --https-bind :8443 --tls-min 1.1
 		--ssl-certs /old --ssl-certs /a.pem,/dir --group-https-by-vhost`)
 	want := config.Default()
 	m := &want.Marathon
@@ -69,6 +69,7 @@ func TestEachFlagReachesItsField(t *testing.T) {
 	m.HTTPSBind, m.GroupHTTPSByVHost = route.AnyAddr(8443), true
 	want.Proxy.SSLCerts, want.Proxy.TLSMin = []string{"/a.pem", "/dir"}, proxy.TLS11
 	m.ResyncInterval, m.Silence = 500*time.Millisecond, 45*time.Second
+	m.StateDir = "/s"
 	m.MinServicePort, m.MaxServicePort = 10101, 10150
 	want.Proxy.AuthScope, want.Stats.Maps = proxy.AuthVHost, true
 	want.Stats.Bind = route.AnyAddr(9190)
@@ -161,9 +162,9 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required",
 		"HAPROXY_HTTP_FRONTEND_ACL_WITH_AUTH=http-request deny if { path /admin }",
 		"HAPROXY_HTTP_BACKEND_NETWORK_ALLOWED_ACL=acl network_allowed src 10.0.0.0/8",
-		"HAPROXY_BACKEND_HTTP_OPTIONS=acl inside src 10.0.0.0/8",
+		"HAPROXY_BACKEND_HTTP_OPTIONS=acl inside src 10.0.0.0/8", "HAPROXY_HEAD=stats auth admin:TOPSECRET",
 	} {
-		if _, err := config.Parse([]string{"--group", "x"}, []string{env}); err == nil || !strings.Contains(err.Error(), "restricts access") {
+		if _, err := config.Parse([]string{"--group", "x"}, []string{env}); err == nil || !strings.Contains(err.Error(), "restricts access") || strings.Contains(err.Error(), "TOPSECRET") {
 			t.Errorf("%s: got %v, want a refusal", env, err)
 		}
 	}
@@ -174,6 +175,9 @@ func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
 		{"sse", "", `--group is missing: name a group to serve, such as --group external, or --group "*" for all`},
 		{"--group a,", "", `--group "a,": a name is empty; write a group's name, or * for all`},
 		{"--group a --marathon=", "", `--marathon "": write at least one base URL, such as http://master.mesos:8080`},
+		{"--group a -m marathon.mesos:8080", "", `--marathon: "marathon.mesos:8080" is no URL of Marathon; write http://host:port or https://host:port`},
+		{"--group a -m 10.0.0.1:8080", "", `--marathon: "10.0.0.1:8080" is no URL of Marathon; write http://host:port or https://host:port`},
+		{"--group a -m east=http://a,b", "", `--marathon: "b" is no URL of Marathon; write http://host:port or https://host:port`},
 		{"--group a --dry", "", "--dry: not carried out yet: nothing but serving can be done; leave it out to serve"},
 		{"--group a --drain-timeout soon", "", `--drain-timeout "soon": it must be a length of time such as 30s, 5m, or a number of seconds`},
 		{"--group a --silence -5s", "", "--silence needs a value: --silence DURATION"},
@@ -249,6 +253,9 @@ func TestHelpIsAskedFor(t *testing.T) {
 		if !strings.Contains(usage, want) {
 			t.Errorf("usage has no %q:\n%s", want, usage)
 		}
+	}
+	if strings.Contains(usage, "MaxServicePort") || strings.Contains(usage, "invalid means") {
+		t.Errorf("usage speaks of Go's names and values:\n%s", usage)
 	}
 	if strings.Contains(usage, "--haproxy-config") {
 		t.Errorf("usage shows a flag without effect:\n%s", usage)

@@ -85,6 +85,7 @@ var own = []row{
 	{long: "access-log", arg: "WHICH", field: "Proxy.AccessLog"},
 	{long: "log-encoding", arg: "ENCODING", field: "Log.Encoding"},
 	{long: "resync-interval", arg: "DURATION", field: "Marathon.ResyncInterval", zero: true},
+	{long: "state-dir", arg: "PATH", field: "Marathon.StateDir"},
 	{long: "silence", arg: "DURATION", field: "Marathon.Silence"},
 }
 

@@ -38,6 +38,7 @@ func keepsOut(name, text string) error {
 	if line == "" {
 		return nil
 	}
-	return fmt.Errorf("template %s restricts access (%q), and templates are not carried out yet: remove the template, "+
-		"or keep those clients out in front of this load balancer", name, line)
+	words := strings.Fields(line) // what follows may be a password, as in "stats auth admin:..."
+	return fmt.Errorf("template %s restricts access (%s ...), and templates are not carried out yet: remove the template, "+
+		"or keep those clients out in front of this load balancer", name, strings.Join(words[:min(2, len(words))], " "))
 }

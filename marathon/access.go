@@ -3,6 +3,7 @@ package marathon
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,7 +21,6 @@ func (s *service) closed(set setting, reason, remedy string) {
 func (s *service) setAuth(set setting) {
 	auth, err := route.ParseAuth(set.value)
 	if err != nil {
-		set.value = hidden
 		s.closed(set, err.Error(), "write realm:user:hash, the hash as `openssl passwd -6` prints it")
 		return
 	}
@@ -29,6 +29,17 @@ func (s *service) setAuth(set setting) {
 
 // hidden stands for a value that a page open to all should not show.
 const hidden = "(not shown)"
+
+// secret is what values have in which a password is to be expected: users of a template, fields of a request, hashes.
+var secret = regexp.MustCompile(`(?i)passw|authorization|\bauth\s|\$(1|2[aby]?|5|6)\$`)
+
+// shown is the value of a label as problems may show it.
+func shown(name, value string) string {
+	if strings.HasSuffix(name, "_AUTH") || secret.MatchString(value) {
+		return hidden
+	}
+	return value
+}
 
 func (s *service) setAllow(set setting) {
 	words := strings.FieldsFunc(set.value, func(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == ',' })
@@ -91,8 +102,15 @@ func (s *service) setCert(set setting) {
 		s.closed(set, "it names no file, and TLS would turn into clear text", "write the path of a PEM file")
 		return
 	}
-	s.tls, s.certs = true, appendNew(s.certs, path)
+	s.useCert(set, path)
 }
+
+func (s *service) useCert(set setting, path string) {
+	s.tls, s.certs, s.certsBy = true, appendNew(s.certs, path), appendNew(s.certsBy, set.name)
+}
+
+// certLabel is where the app's owner finds the certificates.
+func (s *service) certLabel() string { return strings.Join(s.certsBy, " or ") }
 
 // bindWords are the options of HAProxy's bind line that can be met in BIND_OPTIONS, by what is made of them. A word that is not here
 // and may restrict access closes the service.
@@ -142,7 +160,8 @@ func (s *service) setBindOptions(set setting) {
 		case word == "ssl":
 			s.tls = true
 		case word == "crt" && len(words) > 0:
-			s.tls, s.certs, words = true, appendNew(s.certs, words[0]), words[1:]
+			s.useCert(set, words[0])
+			words = words[1:]
 		case word == "verify" && len(words) > 0 && words[0] == "none":
 			words = words[1:]
 		case !ok && bindRestricts(word):
@@ -166,7 +185,7 @@ func (s *service) settleAccess() {
 	}
 	if s.auth != nil {
 		name := portLabel(s.index, "AUTH")
-		s.closed(setting{name: name, value: hidden}, "a service in mode tcp cannot ask for a password",
+		s.closed(setting{name: name, value: s.app.Labels[name]}, "a service in mode tcp cannot ask for a password",
 			"set "+portLabel(s.index, "MODE")+" to http")
 	}
 	for _, l := range []struct {

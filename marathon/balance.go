@@ -7,11 +7,13 @@ import (
 	"marathon-lb/internal/route"
 )
 
+const writeBalance = "write roundrobin, leastconn, first, random, source, uri, url_param NAME or hdr(NAME)"
+
 // setBalance reads an algorithm as HAProxy writes it: a word, its argument behind it in brackets or after a blank, and options.
 func (s *service) setBalance(set setting) {
 	words := strings.FieldsFunc(set.value, func(c rune) bool { return strings.ContainsRune(" \t()", c) })
 	if len(words) == 0 {
-		s.complain(set, "empty; roundrobin is used", "write an algorithm of HAProxy's such as leastconn")
+		s.complain(set, "empty; roundrobin is used", writeBalance)
 		return
 	}
 	b, options := route.Balance(strings.ToLower(words[0])), words[1:]
@@ -30,10 +32,10 @@ func (s *service) setBalance(set setting) {
 		}
 		s.hashOn, options = options[0], options[1:]
 	case "rdp-cookie", "hash":
-		s.complain(set, "understood but not carried out; roundrobin is used", "write roundrobin, leastconn, source, uri, url_param or hdr")
+		s.complain(set, "understood but not carried out; roundrobin is used", writeBalance)
 		return
 	default:
-		s.complain(set, "no algorithm of HAProxy's; roundrobin is used", "write roundrobin, leastconn, source, uri, url_param or hdr")
+		s.complain(set, "no algorithm of HAProxy's; roundrobin is used", writeBalance)
 		return
 	}
 	s.balance = b

@@ -25,6 +25,19 @@ func (c claims[K]) remove(key K, s *candidate) {
 	}
 }
 
+// swap puts one service in the place of another that compares the same.
+func (c claims[K]) swap(key K, s, other *candidate) {
+	list := c[key]
+	at, _ := slices.BinarySearchFunc(list, s, (*candidate).compare)
+	list[at] = other
+}
+
+// claimsAs says that two services want the same of what others may want, and rank the same.
+func (s *candidate) claimsAs(o *candidate) bool {
+	return s.place == o.place && s.unit == o.unit && s.spec.Name == o.spec.Name && s.opens == o.opens && s.weight() == o.weight() &&
+		s.listener().Equal(o.listener()) && slices.Equal(s.hostPaths(), o.hostPaths())
+}
+
 func (s *candidate) compare(o *candidate) int {
 	return cmp.Or(cmp.Compare(s.app, o.app), cmp.Compare(s.index, o.index), inOrder(s.unit, o.unit))
 }
@@ -86,6 +99,6 @@ func (s *candidate) served() bool {
 func (s *candidate) listener() route.ListenerSpec {
 	return route.ListenerSpec{
 		Name: s.spec.Name, Bind: s.bind, Mode: s.spec.Mode, Entry: route.ByService, Backend: s.spec.Name, App: s.spec.App,
-		TLS: s.tls, Certs: s.certs,
+		TLS: s.tls, Certs: s.certs, PortIndex: s.spec.PortIndex, CertLabel: s.spec.CertLabel,
 	}
 }

@@ -53,12 +53,9 @@ func NewClient(o ClientOptions) (*Client, error) {
 	o.fill()
 	c := &Client{o: o, failures: map[Reason]uint64{}}
 	for _, text := range o.Endpoints {
-		u, err := url.Parse(strings.TrimRight(text, "/"))
-		if err == nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-			err = errors.New("it must be http://host:port or https://host:port")
-		}
+		u, err := parseEndpoint(text)
 		if err != nil {
-			return nil, fmt.Errorf("endpoint %q of Marathon: %w", text, err)
+			return nil, err
 		}
 		c.endpoints = append(c.endpoints, u)
 	}
@@ -66,6 +63,15 @@ func NewClient(o ClientOptions) (*Client, error) {
 	c.transport = c.o.newTransport()
 	c.http = c.newHTTP(c.transport)
 	return c, nil
+}
+
+// parseEndpoint reads a base URL of Marathon.
+func parseEndpoint(text string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%q is no URL of Marathon; write http://host:port or https://host:port", text)
+	}
+	return u, nil
 }
 
 // Client makes the client the options describe: it reads the files they name, but connects to nothing yet.
@@ -136,7 +142,7 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Source says where an answer came from.
 type Source struct {
-	Endpoint string    // base URL as configured
+	Endpoint string    // base URL as configured, without a password
 	Leader   string    // X-Marathon-Leader, empty if the answer had none
 	Sent     time.Time // when it was asked for; the answer is no older than that
 }
@@ -291,10 +297,10 @@ func (c *Client) ask(ctx context.Context, base *url.URL, path string, query url.
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "marathon-lb")
-	from := Source{Endpoint: base.String(), Sent: time.Now()}
+	from := Source{Endpoint: base.Redacted(), Sent: time.Now()}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return &ReadError{Reason: reasonOf(err, ReasonConnect), Endpoint: from.Endpoint, Path: path, Err: err}
+		return &ReadError{Reason: reasonOf(err, ReasonConnect), Endpoint: from.Endpoint, Path: path, Err: bare(err)}
 	}
 	defer resp.Body.Close()
 	from.Leader = resp.Header.Get(leaderHeader)

@@ -82,6 +82,34 @@ func (a *App) note(field string, value []byte, reason string) {
 	a.Notes = append(a.Notes, Note{Field: field, Value: string(value), Reason: reason})
 }
 
+// MarshalJSON writes an app as Marathon does, so that UnmarshalJSON reads it as it was; Notes are left out.
+func (a App) MarshalJSON() ([]byte, error) {
+	type plain App
+	return json.Marshal(struct {
+		plain
+		Labels map[string]string `json:"labels"`
+		Tasks  []Task            `json:"tasks"`
+	}{plain(a), a.Labels, a.Tasks})
+}
+
+// MarshalJSON writes an empty object for one that was not set.
+func (ip IPAddress) MarshalJSON() ([]byte, error) {
+	type plain IPAddress
+	if !ip.Set {
+		return []byte("{}"), nil
+	}
+	return json.Marshal(plain(ip))
+}
+
+// MarshalJSON writes the object or the string "disabled".
+func (u Unreachable) MarshalJSON() ([]byte, error) {
+	type plain Unreachable
+	if u.Disabled {
+		return []byte(`"disabled"`), nil
+	}
+	return json.Marshal(plain(u))
+}
+
 // UnmarshalJSON tells an empty object, which means nothing, from one with members.
 func (ip *IPAddress) UnmarshalJSON(data []byte) error {
 	type plain IPAddress

@@ -146,7 +146,7 @@ func (s *Stream) Once(ctx context.Context, endpoint string, h StreamHandler) err
 	case err == nil:
 		err = ErrStreamEnded
 	}
-	return fmt.Errorf("event stream of %s: %w", endpoint, err)
+	return fmt.Errorf("event stream of %s: %w", base.Redacted(), bare(err))
 }
 
 func wantEventStream(r *http.Response) error {

@@ -122,6 +122,17 @@ func TestTheRequestForTheStream(t *testing.T) {
 	}
 }
 
+func TestATroubleOfMarathonIsToldWithoutTheWholeQuery(t *testing.T) {
+	nobody := "http://127.0.0.1:1"
+	stream := newStream(t, marathon.StreamOptions{}, nobody).Once(t.Context(), nobody, &witness{})
+	_, read := newClient(t, marathon.ClientOptions{}, nobody).Apps(t.Context())
+	for _, err := range []error{stream, read} {
+		if text := fmt.Sprint(err); len(text) > 150 || !strings.Contains(text, nobody) || !strings.Contains(text, "connection refused") {
+			t.Errorf("%s", text)
+		}
+	}
+}
+
 func TestACleanEndIsAnError(t *testing.T) {
 	w, err := once(t, marathon.StreamOptions{}, func(_ int, c *net.TCPConn, _ string) { c.Write([]byte(streamHead + attached)) })
 	if !errors.Is(err, marathon.ErrStreamEnded) || len(w.events) != 1 {

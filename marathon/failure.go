@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 )
 
 // Reason is why a read of Marathon brought nothing to use, a closed list: the label of marathon_read_errors_total.
@@ -53,6 +54,15 @@ func (e StatusError) Error() string {
 
 // ErrNotJSON says that an answer was of another type than JSON.
 var ErrNotJSON = errors.New("the answer is not JSON")
+
+// bare is an error of the HTTP client without the request, which those who log it name already, and whose query is long: the stream's
+// has all types of events.
+func bare(err error) error {
+	if e, ok := err.(*url.Error); ok {
+		return e.Err
+	}
+	return err
+}
 
 // reasonOf sorts an error into the closed list.
 func reasonOf(err error, otherwise Reason) Reason {

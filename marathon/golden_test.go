@@ -68,7 +68,6 @@ func compile(o marathon.Options, apps ...marathon.App) (*marathon.Compiler, rout
 //   - v1.9-app-health-unknown-after-failover: tasks without results that are too old to be new are used; Marathon-LB would have no server;
 //   - v1.9-app-stale-health-after-relaunch: the result of the former incarnation does not count;
 //   - v1.9-app-rolling-deploy: a task whose readiness check fails waits;
-//   - v1.4-container-mesos-ipaddress-discovery: no service port is made up for it yet;
 //   - v1.9-edge-cases: of the services with one vhost, Marathon-LB serves the first silently; here the others are told.
 func TestSamplesGiveTheServicesTheReferencePredicts(t *testing.T) {
 	names, err := filepath.Glob("testdata/apps/*.json")

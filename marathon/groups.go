@@ -81,13 +81,42 @@ func (m *merger) merge(group string, members []colour) colour {
 	for _, next := range members[1:] {
 		all = m.combine(all, next)
 	}
-	all.app.own, all.app.ID, all.app.Tasks = all.app.ID, group, all.tasks
+	all.app.own, all.app.ID, all.app.Tasks, all.app.Labels = all.app.ID, group, all.tasks, m.guarded(&all.app, members)
 	for _, c := range members {
 		if c.app.ID != all.app.own {
 			m.tell(group, &c.app, all.app.own)
 		}
 	}
 	return all
+}
+
+// guarded are the labels of the app that leads the group, with what restricts access to the others where it has no such label: no task
+// is to be reached without what its own labels ask for.
+func (m *merger) guarded(lead *App, members []colour) map[string]string {
+	labels := maps.Clone(lead.Labels)
+	for i := range members {
+		a := &members[i].app
+		for name, value := range a.Labels {
+			if !strings.HasPrefix(name, prefix) {
+				continue
+			}
+			set, reason, _ := readLabel(name, value, len(lead.servicePorts()))
+			if reason != "" || !set.restricts() {
+				continue
+			}
+			if first, has := labels[name]; !has {
+				labels[name] = value
+			} else if first != value {
+				m.problem(a, name, "another app of the group has another; that of "+lead.ID+", or of the first that has one, is in force", "nothing, if it is to change with this deployment")
+			}
+		}
+	}
+	return labels
+}
+
+// restricts says that a label keeps somebody out.
+func (s setting) restricts() bool {
+	return s.row.Name == "AUTH" || s.row.Name == "BACKEND_NETWORK_ALLOWED_ACL" || s.row.restricts != nil && s.row.restricts(s.value)
 }
 
 // tell says of an app that it is served as a part of another.
@@ -165,7 +194,10 @@ func (m *merger) target(apps ...App) (n int, known bool) {
 }
 
 func (m *merger) problem(a *App, label, reason, remedy string) {
-	m.problems = append(m.problems, route.Problem{App: a.ID, Label: label, Value: a.Labels[label], Reason: reason, Remedy: remedy})
+	p := route.Problem{App: a.ID, Label: label, Value: shown(label, a.Labels[label]), Reason: reason, Remedy: remedy}
+	if !slices.Contains(m.problems, p) { // an app is compared with each other one of its group
+		m.problems = append(m.problems, p)
+	}
 }
 
 // stamps are the forms of times that are understood. zdd writes local time without a zone; it counts as UTC.

@@ -181,10 +181,51 @@ func TestLabelsOfAGroupThatMeanNothingDrainNothing(t *testing.T) {
 	}
 }
 
+func TestAProblemWithAnAppOfAGroupOfThreeIsToldOnce(t *testing.T) {
+	compiler, _ := compile(external(), shade("/web-a", 1, 1, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", "yesterday"),
+		shade("/web-b", 1, 1, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", oldDate), shade("/web-c", 1, 1, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", newDate))
+	wantProblem(t, compiler.Problems(), "HAPROXY_DEPLOYMENT_STARTED_AT=not a time")
+}
+
 func TestAGroupCannotTakeTheNameOfAnApp(t *testing.T) {
 	c, change := compile(external(), shade("/thief", 1, 1, noon), web("/web", 10000))
 	if len(change.SetBackends) != 1 || change.SetBackends[0].Servers[0].App != "/web" {
 		t.Errorf("served: %v", change.SetBackends)
 	}
 	wantProblem(t, c.Problems(), "HAPROXY_0_PORT=the backend name web_10000 is that of port 0 of /web")
+}
+
+func TestATaskOfAGroupIsGuardedByTheLabelsOfItsOwnAppToo(t *testing.T) {
+	blue := shade("/web-b", 2, 2, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", oldDate, "HAPROXY_0_VHOST", "web.example.com")
+	for _, c := range []struct {
+		label, value, want string
+	}{
+		{"HAPROXY_0_AUTH", "realm:bob:" + hash, `auth="realm" user=bob`},
+		{"HAPROXY_0_BACKEND_NETWORK_ALLOWED_ACL", "10.0.0.0/8", "allow=10.0.0.0/8"},
+		{"HAPROXY_0_BACKEND_HTTP_OPTIONS", "  http-request deny if { path /admin }", "closed"},
+		{"HAPROXY_1_AUTH", "realm:bob:" + hash, ""},
+		{"HAPROXY_0_USE_HSTS", "true", ""},
+	} {
+		green := shade("/web-g", 1, 1, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", newDate, c.label, c.value)
+		_, change := compile(external(), blue, green)
+		if got := access(change.SetBackends[0], nil); got != c.want || change.SetBackends[0].Rules[0].Host != "web.example.com" {
+			t.Errorf("%s: %q, want %q", c.label, got, c.want)
+		}
+	}
+	if len(blue.Labels) != 4 {
+		t.Errorf("the app itself was changed: %v", blue.Labels)
+	}
+}
+
+func TestTheOldestAppOfAGroupDecidesBetweenTwoPasswords(t *testing.T) {
+	blue := shade("/web-b", 2, 2, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", oldDate, "HAPROXY_0_AUTH", "realm:old:"+hash)
+	green := shade("/web-g", 1, 1, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", newDate, "HAPROXY_0_AUTH", "realm:new:"+hash)
+	compiler, change := compile(external(), blue, green)
+	if k := change.SetBackends[0]; k.Auth == nil || k.Auth.User != "old" {
+		t.Errorf("%v", k)
+	}
+	wantProblem(t, compiler.Problems(), "HAPROXY_0_AUTH=another app of the group has another; that of /web-b")
+	if p := compiler.Problems()[0]; p.App != "/web-g" || p.Value != "(not shown)" {
+		t.Errorf("%+v", p)
+	}
 }

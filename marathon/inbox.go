@@ -26,7 +26,7 @@ type frame struct {
 type StreamStatus struct {
 	Connected bool
 	Peer      Peer
-	Since     time.Time // of the last connect or end
+	Since     time.Time // when Connected last changed, or of the first failure if it never was
 	LastEvent time.Time // zero before the first
 	Streams   uint64    // how many were accepted so far; one less than that are reconnects
 	Overflows uint64    // events dropped because the watcher did not keep up
@@ -73,7 +73,10 @@ func (b *inbox) Event(data []byte) {
 
 func (b *inbox) Ended(err error) {
 	b.note(func() {
-		b.stream.Connected, b.stream.Since, b.stream.Err = false, time.Now(), err
+		if b.stream.Connected || b.stream.Since.IsZero() { // an attempt that fails only prolongs an outage
+			b.stream.Since = time.Now()
+		}
+		b.stream.Connected, b.stream.Err = false, err
 		b.stream.Failures++
 	})
 }

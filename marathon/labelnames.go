@@ -51,7 +51,7 @@ func readSettings(a *App, ports int) (settings, []route.Problem) {
 		set, reason, remedy := readLabel(name, value, ports)
 		switch {
 		case reason != "":
-			problems = append(problems, route.Problem{App: a.ID, Label: name, Value: value, Reason: reason, Remedy: remedy})
+			problems = append(problems, route.Problem{App: a.ID, Label: name, Value: shownAs(name, value), Reason: reason, Remedy: remedy})
 		case set.port < 0:
 			s.app = append(s.app, set)
 		default:
@@ -62,6 +62,15 @@ func readSettings(a *App, ports int) (settings, []route.Problem) {
 		slices.SortFunc(list, func(a, b setting) int { return cmp.Compare(a.rank, b.rank) })
 	}
 	return s, problems
+}
+
+// shownAs is shown for what may be AUTH with a mistake in its name.
+func shownAs(name, value string) string {
+	_, rest, perPort := splitName(name)
+	if meant, _ := nearest(rest, perPort); meant == "AUTH" {
+		return hidden
+	}
+	return shown(name, value)
 }
 
 // readLabel says what a label means, or why it means nothing.
@@ -83,7 +92,7 @@ func readLabel(name, value string, ports int) (set setting, reason, remedy strin
 	n, err := strconv.Atoi(index)
 	switch {
 	case err != nil || n >= ports:
-		return set, fmt.Sprintf("the app has no port %s and the label has no effect", index), portRange(ports)
+		return set, fmt.Sprintf("the app has no port %s and the label has no effect", index), otherPort(ports, rest)
 	case strconv.Itoa(n) != index:
 		return set, "a port is named without leading zeros; the label has no effect", "write " + portLabel(n, rest)
 	}
@@ -91,12 +100,19 @@ func readLabel(name, value string, ports int) (set setting, reason, remedy strin
 	return set, "", ""
 }
 
+func otherPort(ports int, rest string) string {
+	if ports == 1 {
+		return "write " + portLabel(0, rest)
+	}
+	return portRange(ports)
+}
+
 func portRange(ports int) string {
 	switch ports {
 	case 0:
 		return "give the app a port"
 	case 1:
-		return "write " + prefix + "0_"
+		return "the app's only port is 0"
 	}
 	return fmt.Sprintf("the app's ports are 0 to %d", ports-1)
 }

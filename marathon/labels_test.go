@@ -264,6 +264,11 @@ func TestWhatCannotBeHonouredFailsClosed(t *testing.T) {
 		{"BACKEND_HTTP_OPTIONS", "  http-request set-header X-Real-IP %[src]\n", false},
 		{"BACKEND_HTTP_OPTIONS", "  no option http-keep-alive # deny nobody", true}, // over-careful: only whole lines are comments
 		{"BACKEND_HTTP_OPTIONS", "# http-request deny\n", false},
+		{"BACKEND_HTTP_OPTIONS", "  http-request \"deny\" if { path_beg /admin }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request return status 403 if { path_beg /admin }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  acl inside hdr_ip(X-Forwarded-For) 10.0.0.0/8\n  redirect location /no if !inside\n", true},
+		{"HTTP_FRONTEND_ACL", "  use_backend {backend} if host_{H} { req.hdr_ip(x-forwarded-for,-1) 10.0.0.0/8 }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request set-src hdr_ip(X-Forwarded-For)\n", false},
 		{"BACKEND_HEAD", "backend {backend}\n  balance source\n  mode http\n  timeout server 600s\n", false},
 		{"BACKEND_HEAD", `backend {backend}\n  stick on src\n  tcp-request content reject if !in`, true},
 		{"BACKEND_STICKY_OPTIONS", "  stick on src\n", false},
@@ -299,7 +304,7 @@ func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
 		"HAPROXY_0_DEPLOYMENT_GROUP":        "write HAPROXY_DEPLOYMENT_GROUP",
 		"HAPROXY_0_VHSOT":                   "did you mean HAPROXY_0_VHOST?",
 		"HAPROXY_0_STICKEY":                 "did you mean HAPROXY_0_STICKY?",
-		"HAPROXY_1_VHOST":                   "write HAPROXY_0_",
+		"HAPROXY_1_VHOST":                   "write HAPROXY_0_VHOST",
 		"HAPROXY_00_VHOST":                  "write HAPROXY_0_VHOST",
 		"HAPROXY_GRUOP":                     "did you mean HAPROXY_GROUP?",
 		"HAPROXY_0_GRUOP":                   "did you mean HAPROXY_0_GROUP?",
@@ -309,7 +314,7 @@ func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
 		"HAPROXY_":                          "remove it, or see the list of labels",
 		"HAPROXY_0":                         "remove it, or see the list of labels",
 		"HAPROXY_0_":                        "remove it, or see the list of labels",
-		"HAPROXY_99999999999999999999_PORT": "write HAPROXY_0_",
+		"HAPROXY_99999999999999999999_PORT": "write HAPROXY_0_PORT",
 		"HAPROXY_HEAD":                      "remove it",
 	} {
 		_, v, problems := one(t, external(), web("/a", 10000, name, "x"))
@@ -319,6 +324,18 @@ func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
 	}
 	if _, _, problems := one(t, external(), web("/a", 10000, "HAPPY_0_VHOST", "x", "team", "y")); len(problems) > 0 {
 		t.Errorf("labels of others: %v", problems)
+	}
+}
+
+func TestTheRemedyForABadValueFitsTheLabel(t *testing.T) {
+	for _, c := range []struct{ label, value, remedy string }{
+		{"HAPROXY_0_BACKEND_HEALTHCHECK_PORT_INDEX", "1", "the app's only port is 0"},
+		{"HAPROXY_0_BALANCE", "round-robin", "write roundrobin, leastconn, first, random, source, uri, url_param NAME or hdr(NAME)"},
+	} {
+		_, _, problems := one(t, external(), web("/a", 10000, c.label, c.value))
+		if len(problems) != 1 || problems[0].Remedy != c.remedy {
+			t.Errorf("%s=%s: got %+v, want %s", c.label, c.value, problems, c.remedy)
+		}
 	}
 }
 
@@ -443,5 +460,20 @@ func TestLabelsPageIsCurrent(t *testing.T) {
 	}
 	if string(got) != marathon.LabelsPage() {
 		t.Errorf("%s is out of date: run go generate ./marathon", page)
+	}
+}
+
+func TestNoProblemShowsAPasswordOrItsHash(t *testing.T) {
+	for _, c := range [][2]string{
+		{"HAPROXY_0_AUTH", "realm:bob:TOPSECRET"}, {"HAPROXY_0_AUTH", "realm:bob:$2y$TOPSECRET$x"}, {"HAPROXY_0_AUTH", "realm:bob:$6$rounds=1,TOPSECRET=1$salt$x"},
+		{"HAPROXY_AUTH", "realm:bob:TOPSECRET"}, {"HAPROXY_1_AUTH", "realm:bob:TOPSECRET"}, {"haproxy_0_auth", "realm:bob:TOPSECRET"},
+		{"HAPROXY_0_AUHT", "realm:bob:TOPSECRET"}, {"HAPROXY_0_PASSWORD_FOR_ALL", "realm:bob:$6$salt$TOPSECRET"},
+		{"HAPROXY_0_USERLIST_HEAD", "userlist user_{backend}\n  user bob insecure-password TOPSECRET\n"},
+		{"HAPROXY_0_BACKEND_HTTP_OPTIONS", "  reqadd Authorization:\\ Basic\\ TOPSECRET\n"}, {"HAPROXY_0_BACKEND_HEAD", "  stats auth admin:TOPSECRET\n"},
+	} {
+		compiler, _ := compile(external(), web("/a", 10000, c[0], c[1]))
+		if got := fmt.Sprint(compiler.Problems()); !strings.Contains(got, "(not shown)") || strings.Contains(got, "TOPSECRET") {
+			t.Errorf("%s=%s: %s", c[0], c[1], got)
+		}
 	}
 }

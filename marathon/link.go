@@ -20,9 +20,15 @@ type link struct {
 
 func (l *link) replace(unit string, next *draft) {
 	l.dirtyUnits[unit] = true
+	heirs := map[*candidate]bool{}
 	if old := l.drafts[unit]; old != nil {
 		for _, s := range old.services {
 			l.dirtyNames[s.spec.Name] = true
+			if heir := next.heir(s); heir != nil {
+				heirs[heir] = true
+				l.inherit(s, heir)
+				continue
+			}
 			l.names.remove(s.spec.Name, s)
 			l.unname(s)
 		}
@@ -34,7 +40,36 @@ func (l *link) replace(unit string, next *draft) {
 	l.drafts[unit] = next
 	for _, s := range next.services {
 		l.dirtyNames[s.spec.Name] = true
-		l.names.add(s.spec.Name, s)
+		if !heirs[s] {
+			l.names.add(s.spec.Name, s)
+		}
+	}
+}
+
+// heir is the service of the draft that claims the same as one of an earlier draft; nil if none does.
+func (d *draft) heir(of *candidate) *candidate {
+	if d == nil {
+		return nil
+	}
+	i := slices.IndexFunc(d.services, of.claimsAs)
+	if i < 0 {
+		return nil
+	}
+	return d.services[i]
+}
+
+// inherit puts an heir in its place among others, whoever they are: nothing has to be settled anew.
+func (l *link) inherit(s, heir *candidate) {
+	heir.link = s.link
+	l.names.swap(s.spec.Name, s, heir)
+	if !s.link.named {
+		return
+	}
+	if s.opens {
+		l.ports.swap(s.spec.Port, s, heir)
+	}
+	for _, key := range s.hostPaths() {
+		l.hosts.swap(key, s, heir)
 	}
 }
 

@@ -69,6 +69,15 @@ func (n *names) use(app string, hosts []string, now time.Time) {
 	}
 }
 
+// know takes addresses that were good once for the last good answers of names that have none.
+func (n *names) know(addrs map[string]netip.Addr) {
+	for host, addr := range addrs {
+		if n.hosts[host] == nil {
+			n.hosts[host] = &name{addr: addr, apps: map[string]bool{}}
+		}
+	}
+}
+
 // addrs are the addresses of the names an app needs, as far as they are known.
 func (n *names) addrs(app string) map[string]netip.Addr {
 	hosts := n.users[app]

@@ -4,6 +4,7 @@ package marathon
 
 import (
 	"net/netip"
+	"regexp"
 	"time"
 )
 
@@ -34,6 +35,10 @@ type Options struct {
 	// GuardWindow is how long a sudden collapse of the table is held back and read again before it is believed.
 	GuardWindow time.Duration
 
+	// StateDir is where the table is kept for the next start, which may find no Marathon; none keeps nothing. The default is used only
+	// if it can be written.
+	StateDir string
+
 	// Groups are the load balancer's groups: a service is served if its HAPROXY_GROUP names one of them; "*" serves all.
 	Groups []string
 	// HealthCheck routes only to tasks that Marathon considers healthy.
@@ -42,8 +47,8 @@ type Options struct {
 	StrictMode bool
 	// FrameworkName is the id, without leading slash, of the app that is this load balancer itself; it is not served.
 	FrameworkName string
-	// MinServicePort is the lowest service port that is given to apps in container mode for which Marathon has none; 0, like
-	// MaxServicePort, gives none.
+	// MinServicePort is the lowest service port that is given to apps in container mode for which Marathon has none; 0 for both
+	// ends of the range gives none.
 	MinServicePort int
 	// MaxServicePort is the highest service port that is given to such apps.
 	MaxServicePort int
@@ -59,6 +64,18 @@ type Options struct {
 	AppIDBind netip.AddrPort
 	// ReservedPorts are ports this process itself binds; no app can take them.
 	ReservedPorts []int
-	// ServiceAddr is the address service ports are bound to where no HAPROXY_{n}_BIND_ADDR is given; invalid means all addresses.
-	ServiceAddr netip.Addr
+	// ServiceAddr is the address service ports are bound to where no HAPROXY_{n}_BIND_ADDR is given.
+	ServiceAddr netip.Addr // the invalid one for every address
+}
+
+// password is that of a URL.
+var password = regexp.MustCompile(`(://[^/?#@:\s]*:)[^/?#@\s]*@`)
+
+// ShownEndpoints are the Endpoints as logs and pages may show them: without passwords.
+func (o Options) ShownEndpoints() []string {
+	shown := make([]string, len(o.Endpoints))
+	for i, text := range o.Endpoints {
+		shown[i] = password.ReplaceAllString(text, "${1}xxxxx@")
+	}
+	return shown
 }

@@ -131,6 +131,9 @@ func (w *Watcher) haveAll(number uint64, list List, err error, now time.Time) {
 	drafts, agains := w.drafts(number, list, now)
 	if w.synced {
 		l := w.weigh(drafts, list, number)
+		if w.restored { // much may have changed since it was saved; but that nothing is left is as unlikely as ever
+			l.serversBefore = 0
+		}
 		was := w.guard.status.Active
 		if !w.guard.admit(l, now) {
 			w.full.due = w.guard.again(now)
@@ -188,7 +191,10 @@ func (w *Watcher) replace(number uint64, list List, drafts map[string]*held, aga
 
 // settle notes that a full read was applied and says when the next one is due.
 func (w *Watcher) settle(number uint64, list List, now time.Time) {
-	w.synced = true
+	if !w.synced || w.restored {
+		w.log.Info("Marathon was read for the first time", zap.String("endpoint", list.Endpoint), zap.Int("apps", len(list.Apps)))
+	}
+	w.synced, w.restored = true, false
 	w.agenda.covered(number)
 	w.picture.forget(number, now)
 	for id, event := range w.stopping {

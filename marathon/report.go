@@ -43,12 +43,12 @@ func (c *Compiler) Problems() []route.Problem {
 		all = append(all, r.problems...)
 	}
 	slices.SortFunc(all, func(a, b route.Problem) int {
-		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Remedy, b.Remedy))
 	})
 	return all
 }
 
-// Verdicts is a snapshot of what became of each port of each app, sorted by app and port index.
+// Verdicts is a snapshot of what became of each port of each app, sorted by app and port index; an app and a group may have one id.
 func (c *Compiler) Verdicts() []route.Verdict {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +57,7 @@ func (c *Compiler) Verdicts() []route.Verdict {
 		all = append(all, r.verdicts...)
 	}
 	slices.SortFunc(all, func(a, b route.Verdict) int {
-		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.PortIndex, b.PortIndex))
+		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.PortIndex, b.PortIndex), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Why, b.Why), cmp.Compare(a.Detail, b.Detail))
 	})
 	return all
 }

@@ -6,10 +6,14 @@ import (
 	"strings"
 )
 
-// restriction is what in a line of HAProxy's language keeps somebody out: denial, authentication, lists of addresses, client
-// certificates.
+// restriction is what in a line of HAProxy's language keeps somebody out: denial, authentication, lists of addresses (those a proxy
+// in front tells of, too), client certificates.
 var restriction = regexp.MustCompile(`(?i)(^|[\s{!(])(deny|reject|tarpit|silent-drop|block|auth|http_auth|http_auth_group|ssl_c_\w+)\b` +
-	`|(^|\s)(verify\s+required|ca-file)\b|^acl\s+\S+\s+src\b|\{\s*!?\s*src\b`)
+	`|(^|\s)(verify\s+required|ca-file)\b|^acl\s+\S+\s+src\b|\{\s*!?\s*src\b` +
+	`|(^acl\s+\S+\s+|\{\s*!?\s*)((req|http_first_req)\.)?hdr_ip\b|\breturn\s+status\s+40[13]\b`)
+
+// unquoted takes the quotes away that HAProxy allows around words.
+var unquoted = strings.NewReplacer(`"`, "", `'`, "")
 
 // byLabel are lines that a template may have because a label asks for what they do: AUTH and the allow-list are carried out
 // without the template.
@@ -29,7 +33,7 @@ func RestrictingLine(name, text string) string {
 		text = expected.ReplaceAllString(text, "*")
 	}
 	for line := range strings.Lines(strings.ReplaceAll(text, `\n`, "\n")) {
-		words := strings.Fields(line)
+		words := strings.Fields(unquoted.Replace(line))
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") || asked(name, strings.Join(words, " ")) {
 			continue
 		}

@@ -34,6 +34,7 @@ type service struct {
 	hsts     bool
 	tls      bool // the service port speaks TLS
 	certs    []string
+	certsBy  []string // the labels that name them
 	rewrite  route.Rewrite
 	hashOn   string // what balance hashes
 	checkAt  int    // port index whose check counts, with checked
@@ -63,7 +64,7 @@ func (s *service) obey(list []setting) {
 }
 
 func (s *service) complain(set setting, reason, remedy string) {
-	s.problems = append(s.problems, route.Problem{App: cmp.Or(s.app.own, s.app.ID), Label: set.name, Value: set.value, Reason: reason, Remedy: remedy})
+	s.problems = append(s.problems, route.Problem{App: cmp.Or(s.app.own, s.app.ID), Label: set.name, Value: shown(set.name, set.value), Reason: reason, Remedy: remedy})
 }
 
 // complainOf is a problem with a label of this port that is to be seen only beside others.

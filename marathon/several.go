@@ -43,9 +43,16 @@ func (o Options) Marathons() ([]Options, error) {
 	}
 	switch {
 	case len(named) == 0:
-		return []Options{o}, nil
+		named = []Options{o}
 	case len(named) < len(o.Endpoints):
 		return nil, errors.New("either all are name=url,url, or none is: plain URLs are those of one Marathon")
+	}
+	for _, one := range named {
+		for _, text := range one.Endpoints {
+			if _, err := parseEndpoint(text); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return named, nil
 }

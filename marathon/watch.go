@@ -50,10 +50,12 @@ type Watcher struct {
 	deploys  map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
 	changed  map[string]bool      // apps the linker has not been told of yet
 	asked    bool                 // for Marathon's features
-	synced   bool                 // there was a full read
-	opened   uint64               // number of the stream last seen open
-	heard    uint64               // number of the stream the last event came on
-	attach   time.Time            // when to stop waiting for the first event of a stream, zero if not waiting
+	synced   bool                 // there is a picture to serve: there was a full read, or what was saved is restored
+	restored bool                 // it is what was saved: there was no full read yet
+	state    stateFile
+	opened   uint64    // number of the stream last seen open
+	heard    uint64    // number of the stream the last event came on
+	attach   time.Time // when to stop waiting for the first event of a stream, zero if not waiting
 	grumble  grumble
 
 	mu     sync.Mutex
@@ -108,6 +110,11 @@ func (w *Watcher) Resync() {
 // Run watches until ctx ends and returns its error. An unreachable Marathon never ends it.
 func (w *Watcher) Run(ctx context.Context) error {
 	defer w.client.Close()
+	path, err := w.o.StateFile()
+	if err != nil {
+		return err
+	}
+	w.state.path = path
 	g, ctx := errgroup.WithContext(ctx)
 	if !w.o.Poll {
 		w.full.due = time.Now().Add(firstReadWait)
@@ -127,9 +134,11 @@ func (w *Watcher) loop(ctx context.Context) error {
 	defer cancel()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	w.restore(time.Now())
 	for {
 		select {
 		case <-ctx.Done():
+			w.save(w.state.due, func(write func()) { write() })
 			return ctx.Err()
 		case f := <-w.inbox.frames:
 			w.take(f)
@@ -144,6 +153,7 @@ func (w *Watcher) loop(ctx context.Context) error {
 		now := time.Now()
 		w.tell(now)
 		w.send(ctx, &flights, now)
+		w.save(now, flights.Go)
 		w.publish()
 		if at := w.next(); !at.IsZero() {
 			timer.Reset(max(time.Until(at), 0))
@@ -181,7 +191,7 @@ func (w *Watcher) notice(now time.Time) {
 	case !s.Connected && s.Err != nil:
 		w.attach = time.Time{}
 		w.grumble.say(w.log, now, "event stream", s.Err)
-		if !w.synced {
+		if !w.synced || w.restored {
 			w.wantFull(now)
 		}
 		w.full.due = earlier(w.full.due, now.Add(w.interval()))
@@ -216,7 +226,7 @@ func (w *Watcher) send(ctx context.Context, flights *sync.WaitGroup, now time.Ti
 	for _, host := range w.names.take(now) {
 		flights.Go(func() { w.resolve(ctx, host) })
 	}
-	if w.synced && !w.asked {
+	if w.synced && !w.restored && !w.asked {
 		w.asked = true
 		flights.Go(func() { w.askFeatures(ctx) })
 	}
@@ -234,7 +244,7 @@ func (w *Watcher) swamped() bool {
 
 // next is when there is something to do that no message tells of.
 func (w *Watcher) next() time.Time {
-	at := earlier(w.attach, w.names.next())
+	at := earlier(earlier(w.attach, w.state.due), w.names.next())
 	if w.swamped() {
 		at = earlier(at, w.agenda.ripe())
 	} else {
@@ -277,6 +287,7 @@ func (w *Watcher) tell(now time.Time) {
 		}
 	}
 	clear(w.changed)
+	w.saveSoon(now)
 	change := w.linker.Link(now)
 	if change.Empty() {
 		return

@@ -633,6 +633,18 @@ func TestAnUnreachableMarathonIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestAnOutageLastsFromItsBeginningNotFromTheLastAttempt(t *testing.T) {
+	s, o := newStage(t), external()
+	o.Endpoints = []string{"http://127.0.0.1:1"}
+	s.run(o, nil)
+	var since time.Time
+	s.untilStatus("failed once", func(st marathon.Status) bool { since = st.Stream.Since; return st.Stream.Failures > 0 })
+	s.untilStatus("failed again", func(st marathon.Status) bool { return st.Stream.Failures > 2 })
+	if got := s.watcher.Status().Stream.Since; got != since {
+		t.Errorf("the outage began at %v, then at %v", since, got)
+	}
+}
+
 func TestAnAppThatCannotBeReadStaysAsItWas(t *testing.T) {
 	s := start(t, "scale-down", external(), twoOld())
 	s.want("31100 ready, 31200 ready")

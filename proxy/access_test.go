@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"marathon-lb/internal/route"
 	"marathon-lb/proxy"
@@ -146,6 +148,72 @@ func TestATCPServiceClosesToOthersWithoutAByte(t *testing.T) {
 	}
 }
 
+func TestAHandshakeThatLastsIsNoWayRoundAPasswordThatCameMeanwhile(t *testing.T) {
+	r, port, file, addr := newRig(t, proxy.Options{}), freePort(t), newAuthority(t).file("a.example"), task(t, tellTarget)
+	r.apply(secured(service(route.TCP, port, addr), file))
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	eventually(t, "the connection is accepted", func() bool { return r.Table().Listeners()[0].Stats.Sessions.Load() == 1 })
+	c := secured(service(route.HTTP, port, addr), file)
+	c.SetBackends[0].Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret}
+	r.apply(c)
+	client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	io.WriteString(client, "GET / HTTP/1.0\r\n\r\n")
+	if got, _ := io.ReadAll(client); len(got) > 0 {
+		t.Errorf("nothing shown: %s", got)
+	}
+}
+
+func TestARetryIsNoWayRoundAPasswordThatCameMeanwhile(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(freePort(t)))))
+	got := make(chan int)
+	go func() {
+		resp, _ := get(t, url(port, "/"))
+		got <- resp.StatusCode
+	}()
+	eventually(t, "a first try", func() bool { return r.Table().Backends()[0].Servers[0].Stats.Sum(route.Sessions) == 1 })
+	c := service(route.HTTP, port, named(t, "guarded"))
+	c.SetBackends[0].Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret}
+	r.apply(c)
+	if status := <-got; status != 503 {
+		t.Errorf("nothing shown: %d", status)
+	}
+}
+
+func TestARefusalWaitsForNoBodyNorDoesItsConnection(t *testing.T) {
+	for what, change := range map[string]func(k *route.BackendSpec){
+		"301": func(k *route.BackendSpec) { k.ToHTTPS = true },
+		"401": func(k *route.BackendSpec) { k.Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret} },
+		"503": func(k *route.BackendSpec) { k.Closed = true },
+	} {
+		byHost, _, _ := shared(t, newRig(t, proxy.Options{}), change)
+		for _, framing := range []string{"Content-Length: 10", "Transfer-Encoding: chunked"} {
+			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", byHost))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(5 * time.Second))
+			io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a.test\r\n"+framing+"\r\n\r\n")
+			if got, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 "+what) {
+				t.Errorf("%s, %s: %v %q", what, framing, err, got)
+			}
+		}
+	}
+}
+
+func TestARefusedRequestMayHaveABodyAndANextOne(t *testing.T) {
+	byHost, _, _ := shared(t, newRig(t, proxy.Options{}), func(k *route.BackendSpec) { k.ToHTTPS = true })
+	got := say(t, byHost, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\n0123456789GET /open HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 301 ") || !strings.Contains(got, "HTTP/1.1 200 ") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // marathon-lb.md 5.6, with D-HEADER-2 and D-DETAIL-29.
 func TestRedirectsToHTTPS(t *testing.T) {
 	r := newRig(t, proxy.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
@@ -181,6 +249,12 @@ func TestRedirectsToHTTPS(t *testing.T) {
 	want := fmt.Sprintf("https://a.test:%d/x", other.SetListeners[0].Bind.Port())
 	if resp, _ := get(t, url(byHost, "/x"), "Host", "a.test:8080"); resp.Header.Get("Location") != want {
 		t.Errorf("with https on another port: %s, want %s", resp.Header.Get("Location"), want)
+	}
+	r.stop()
+	for _, e := range r.logs.FilterMessage("request").All() {
+		if e.ContextMap()["failure"] == "redirected" {
+			t.Fatal("a redirect stands in the log of errors")
+		}
 	}
 }
 

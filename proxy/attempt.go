@@ -27,7 +27,7 @@ const (
 
 // try is one choice.
 type try struct {
-	server *route.Server
+	server *route.Server // to be chosen after the pause, if there is one
 	pause  time.Duration // to wait before connecting
 	sticky bool          // the cookie chose it
 }
@@ -52,8 +52,8 @@ func (a *attempts) first() (try, bool) {
 	return a.choose(try{server: a.pick()})
 }
 
-// again is the choice after a try that failed; false when it is not to be tried again. A server not yet tried comes at once. A budget
-// bounds how many requests are sent a second time.
+// again is the choice after a try that failed, to be completed by enter; false when it is not to be tried again. A server not yet tried
+// comes at once. A budget bounds how many requests are sent a second time.
 func (a *attempts) again(f Failure) (try, bool) {
 	switch f.row().retry {
 	case unsent:
@@ -73,7 +73,20 @@ func (a *attempts) again(f Failure) (try, bool) {
 		return a.choose(try{server: s})
 	}
 	a.tried = a.tried[:0]
-	return a.choose(try{server: a.pick(), pause: retryPause})
+	return try{pause: retryPause}, a.pick() != nil
+}
+
+// enter begins a try on its server once its pause is over. Since it was chosen, the server may have left, and its port may belong to
+// another app: then it is another server.
+func (a *attempts) enter(t try) (try, bool) {
+	ok := true
+	if t.pause > 0 {
+		t, ok = a.choose(try{server: a.pick()})
+	}
+	for ok && !t.server.Begin() {
+		t, ok = a.choose(try{server: a.pick()})
+	}
+	return t, ok
 }
 
 // pick chooses a server not yet tried. A request keeps the table it came with, but not to its ruin: where that has no such server,

@@ -124,7 +124,7 @@ const soon = 5 * time.Millisecond
 // secured is a service port with TLS whose certificates are these files.
 func secured(c route.Change, certs ...string) route.Change {
 	for i := range c.SetListeners {
-		c.SetListeners[i].TLS, c.SetListeners[i].Certs = true, certs
+		c.SetListeners[i].TLS, c.SetListeners[i].Certs, c.SetListeners[i].CertLabel = true, certs, "HAPROXY_0_SSL_CERT"
 	}
 	return c
 }

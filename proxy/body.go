@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -17,7 +18,6 @@ type requestBody struct {
 	flight *flight
 	from   io.Reader
 	read   atomic.Bool
-	ended  atomic.Bool
 	failed atomic.Pointer[error]
 }
 
@@ -33,7 +33,6 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
 	switch {
 	case errors.Is(err, io.EOF):
-		b.ended.Store(true)
 		f.control.SetReadDeadline(time.Time{})
 	case err != nil:
 		b.failed.Store(&err)
@@ -45,13 +44,26 @@ func (b *requestBody) Read(p []byte) (int, error) {
 // Close leaves the client's body open.
 func (b *requestBody) Close() error { return nil }
 
-// lastRead is how long the rest of a body that nobody wants is read, so that the client sees the answer and not a reset.
-const lastRead = time.Second
+const (
+	// lastRead is how long the rest of a body that nobody wants is read, so that the client sees the answer and not a reset.
+	lastRead = time.Second
+	// mostRest is how much of it is.
+	mostRest = 256 << 10
+)
 
-// linger bounds what the HTTP library reads of the body after the response.
-func (b *requestBody) linger() {
-	if b != nil && !b.ended.Load() {
-		b.flight.control.SetReadDeadline(time.Now().Add(lastRead))
+// rest reads what is left of a request's body once the answer is written. Where it does not end, or is malformed, the connection
+// takes no other request: the HTTP library, which was told that an answer may come early, would take what follows for one.
+func (e *httpEngine) rest(w http.ResponseWriter, r *http.Request, c *clientConn) {
+	c.hearUntil(time.Now().Add(lastRead))
+	if r.Header.Get("Expect") != "" { // reading would ask for the body; the library reads what comes all the same
+		return
+	}
+	http.NewResponseController(w).Flush()
+	if _, err := io.CopyN(io.Discard, r.Body, mostRest); err == io.EOF {
+		c.hearUntil(time.Time{})
+	} else {
+		c.spent.Store(true)
+		c.hearUntil(time.Unix(1, 0))
 	}
 }
 

@@ -50,7 +50,7 @@ func TestAVhostsOwnCertificateComesBeforeThoseForAll(t *testing.T) {
 	r, port := newRig(t, proxy.Options{SSLCerts: []string{a.file("all.example", "v.example")}, CertPoll: soon}), freePort(t)
 	missing := filepath.Join(t.TempDir(), "missing.pem")
 	backend := func(name, certs string, hosts ...string) route.BackendSpec {
-		b := route.BackendSpec{Name: name, App: "/" + name, PortIndex: 2, Port: 10000, Mode: route.HTTP, Balance: route.RoundRobin, Certs: []string{certs}}
+		b := route.BackendSpec{Name: name, App: "/" + name, Port: 10000, Mode: route.HTTP, Balance: route.RoundRobin, Certs: []string{certs}, CertLabel: "HAPROXY_2_SSL_CERT"}
 		for _, h := range hosts {
 			b.Rules = append(b.Rules, route.Rule{Host: h})
 		}

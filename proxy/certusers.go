@@ -3,7 +3,6 @@ package proxy
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"marathon-lb/internal/route"
@@ -24,7 +23,7 @@ func (u certUser) equal(v certUser) bool {
 const certsFlag = "--ssl-certs"
 
 // use takes note of what the next table will need, and reads what is new, before that table is served.
-func (s *certStore) use(c route.Change, next *route.Table) {
+func (s *certStore) use(c route.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changed := false
@@ -33,8 +32,8 @@ func (s *certStore) use(c route.Change, next *route.Table) {
 	}
 	for _, l := range c.SetListeners {
 		u := certUser{label: certsFlag, paths: l.Certs}
-		if b := next.Backend(l.Backend); b != nil && len(l.Certs) > 0 {
-			u.app, u.label = l.App, certLabel(b.Spec.PortIndex)
+		if len(l.Certs) > 0 {
+			u.app, u.label = l.App, l.CertLabel
 		}
 		changed = note(s.listeners, route.BindText(l.Bind), u, l.TLS) || changed
 	}
@@ -42,7 +41,7 @@ func (s *certStore) use(c route.Change, next *route.Table) {
 		changed = note(s.backends, name, certUser{}, false) || changed
 	}
 	for _, b := range c.SetBackends {
-		u := certUser{app: b.App, label: certLabel(b.PortIndex), paths: b.Certs, hosts: hostsOf(b)}
+		u := certUser{app: b.App, label: b.CertLabel, paths: b.Certs, hosts: hostsOf(b)}
 		changed = note(s.backends, b.Name, u, len(b.Certs) > 0) || changed
 	}
 	if changed {
@@ -60,8 +59,6 @@ func note(users map[string]certUser, key string, u certUser, there bool) (news b
 	users[key] = u
 	return !known || !was.equal(u)
 }
-
-func certLabel(port int) string { return "HAPROXY_" + strconv.Itoa(port) + "_SSL_CERT" }
 
 // hostsOf are the hosts that lead to a backend.
 func hostsOf(b route.BackendSpec) []string {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -21,6 +22,8 @@ type clientConn struct {
 	in    atomic.Uint64 // bytes since the last exchange was finished, as they are without TLS
 	out   atomic.Uint64
 
+	spent atomic.Bool // what is still to come on it is no request
+
 	wire       *wire  // what TLS runs on, nil without TLS
 	serverName string // what the client asked for by SNI
 
@@ -31,6 +34,9 @@ type clientConn struct {
 	now    *exchange
 	busy   bool // the engine still works on it
 	closed bool
+
+	hearing sync.Mutex
+	until   time.Time // nothing is read after it, whatever the HTTP library allows; zero for no such bound
 }
 
 func (p *Proxy) newClientConn(c net.Conn, o *port, front *route.Stats) *clientConn {
@@ -52,6 +58,9 @@ func countConn(front *route.Stats, writer int, at time.Time) {
 }
 
 func (c *clientConn) Read(b []byte) (int, error) {
+	if c.spent.Load() {
+		return 0, io.EOF
+	}
 	n, err := c.Conn.Read(b)
 	c.in.Add(uint64(n))
 	return n, err
@@ -61,6 +70,24 @@ func (c *clientConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	c.out.Add(uint64(n))
 	return n, err
+}
+
+// hearUntil bounds all reading, that under way too; the zero time lifts the bound.
+func (c *clientConn) hearUntil(t time.Time) {
+	c.hearing.Lock()
+	defer c.hearing.Unlock()
+	c.until = t
+	c.Conn.SetReadDeadline(t)
+}
+
+// SetReadDeadline is the HTTP library's, and ours for a body. The library lifts it at the end of a request.
+func (c *clientConn) SetReadDeadline(t time.Time) error {
+	c.hearing.Lock()
+	defer c.hearing.Unlock()
+	if !c.until.IsZero() && (t.IsZero() || t.After(c.until)) {
+		t = c.until
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 // CloseWrite sends FIN, or TLS's close_notify: the client reads to the end of what it was sent.
@@ -99,7 +126,7 @@ func (c *clientConn) Close() error {
 		return err
 	}
 	c.closed = true
-	if c.now == nil && c.in.Load() > 0 {
+	if c.now == nil && c.in.Load()+c.out.Load() > 0 { // it may have come along with the last request
 		c.now = c.unread()
 	}
 	if !c.busy {

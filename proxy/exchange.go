@@ -71,16 +71,20 @@ func (x *exchange) countHTTP(s *route.Stats) {
 	}
 }
 
-// newer is the backend in the present table. A change that is taking effect is waited for: it has told servers to drain before
-// their successors can be seen.
+// newer is the backend in the present table, if who was let in to the one of then is let in to it, too. A change that is taking effect
+// is waited for: it has told servers to drain before their successors can be seen.
 func (x *exchange) newer() *route.Backend {
 	x.proxy.swapping.Lock()
 	t := x.proxy.table.Load()
 	x.proxy.swapping.Unlock()
-	return t.Backend(x.action.Backend.Spec.Name)
+	then := &x.action.Backend.Spec
+	if b := t.Backend(then.Name); b != nil && b.Spec.GuardedAs(then) {
+		return b
+	}
+	return nil
 }
 
-// take begins a try: its server has one more request in flight until it is left for another or the exchange is finished.
+// take begins a try: its server, which has one more request in flight, has it until it is left for another or the exchange is finished.
 func (x *exchange) take(t try, now time.Time) {
 	b, s := x.action.Backend.Stats, t.server.Stats
 	if last := x.try.server; last != nil {
@@ -101,7 +105,6 @@ func (x *exchange) take(t try, now time.Time) {
 		s.Add(x.writer, route.LoadBalanced, 1)
 		b.Add(x.writer, route.LoadBalanced, 1)
 	}
-	t.server.Begin()
 }
 
 // leave ends the try. The last one to leave a server that drains takes its idle connections along.

@@ -88,7 +88,7 @@ type fault struct {
 	client  func(c net.Conn, wait func()) // instead of reading to the end; wait returns when the server has the request
 }
 
-var short = proxy.Timeouts{Client: 300 * time.Millisecond, Server: 300 * time.Millisecond, Head: 300 * time.Millisecond, Connect: 300 * time.Millisecond}
+var short = proxy.Timeouts{Client: 300 * time.Millisecond, Server: 300 * time.Millisecond, Handshake: 300 * time.Millisecond, Head: 300 * time.Millisecond, Connect: 300 * time.Millisecond}
 
 var faults = []fault{
 	{name: "the server closes before a response", server: func(c net.Conn, r *bufio.Reader) { head(r) },

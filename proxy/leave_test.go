@@ -181,6 +181,50 @@ func TestSIGTERMLetsRequestsFinishAndTellsClientsToClose(t *testing.T) {
 	<-stopped
 }
 
+func TestARequestThatPausesBeforeARetryDoesNotGoToAServerThatLeftMeanwhile(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	old := refusing(t)
+	r.apply(service(route.HTTP, port, old))
+	server := r.backend(port).Servers[0]
+	answer := make(chan string)
+	go func() {
+		resp, err := http.Get(url(port, "/"))
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		answer <- string(body)
+	}()
+	eventually(t, "the first try", func() bool { return server.Stats.Sum(route.Sessions) == 1 })
+	r.apply(service(route.HTTP, port, named(t, "successor")))
+	l, err := net.Listen("tcp", old.String()) // Mesos gives the port to a task of another app
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "another app") })}
+	go s.Serve(l)
+	defer s.Close()
+	if got := <-answer; got != "successor" {
+		t.Errorf("answered by %q", got)
+	}
+}
+
+func TestAChangeThatComesWhileTheProcessLeavesOpensNoPort(t *testing.T) {
+	r, port, late := newRig(t, proxy.Options{}), freePort(t), freePort(t)
+	r.apply(service(route.HTTP, port, named(t, "app")))
+	get(t, url(port, "/"))
+	http.DefaultClient.CloseIdleConnections()
+	r.stop()
+	r.apply(service(route.HTTP, late, named(t, "late")))
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", late))
+	if err == nil { // and would wait for an answer that never comes
+		c.Close()
+		t.Error("a port nobody serves is open")
+	}
+}
+
 func TestSIGTERMCutsTunnelsWhenTheTimeIsUp(t *testing.T) {
 	r, port, web := newRig(t, proxy.Options{DrainTimeout: 300 * time.Millisecond}), freePort(t), freePort(t)
 	r.apply(service(route.TCP, port, rawTask(t, echo)))

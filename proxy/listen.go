@@ -86,14 +86,20 @@ func (e *BindError) reason() string {
 }
 
 func (e *BindError) remedy() string {
-	where := map[string]string{route.HTTPIn: "--http-bind", route.HTTPSIn: "--https-bind", route.AppIDIn: "--appid-bind"}[e.Listener.Name]
-	if where == "" {
-		where = "another HAPROXY_{n}_PORT or HAPROXY_{n}_BIND_ADDR"
+	flag := map[string]string{route.HTTPIn: "--http-bind", route.HTTPSIn: "--https-bind", route.AppIDIn: "--appid-bind"}[e.Listener.Name]
+	setBy := func(label string) string {
+		if flag != "" {
+			return flag
+		}
+		return fmt.Sprintf("HAPROXY_%d_%s", e.Listener.PortIndex, label)
 	}
-	if errors.Is(e.Err, syscall.EACCES) {
-		return "give it CAP_NET_BIND_SERVICE, run it as root, or choose another port with " + where
+	switch {
+	case errors.Is(e.Err, syscall.EACCES):
+		return "give it CAP_NET_BIND_SERVICE, run it as root, or choose another port with " + setBy("PORT")
+	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
+		return "give this machine that address, or choose one it has with " + setBy("BIND_ADDR or --service-addr")
 	}
-	return "stop what holds it, or choose another with " + where
+	return "stop what holds it, or choose another port with " + setBy("PORT")
 }
 
 // Problem is the error as operators see it while the port is tried again.

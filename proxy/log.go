@@ -47,7 +47,7 @@ type logLine struct {
 
 // write hands an exchange that ended to the writer.
 func (l *accessLog) write(x *exchange, ended time.Time, bytes uint64) {
-	if l.which == LogOff || l.which == LogErrors && x.failure == OK {
+	if l.which == LogOff || l.which == LogErrors && (x.failure == OK || x.failure == Redirected) {
 		return
 	}
 	select {

@@ -12,6 +12,7 @@ func (l *loop) dispatch(t *trip) {
 
 // choose goes on with what was chosen; if nothing was, the client is told of the failure.
 func (l *loop) choose(t *trip, next try, ok bool, failed Failure) {
+	t.failed = failed
 	switch {
 	case !ok:
 		l.refuse(t, failed)
@@ -28,7 +29,12 @@ func (l *loop) choose(t *trip, next try, ok bool, failed Failure) {
 // reachNext begins the try that is next.
 func (l *loop) reachNext(t *trip) {
 	t.client.unlist()
-	t.exchange.take(t.next, l.now)
+	next, ok := t.enter(t.next)
+	if !ok {
+		l.refuse(t, t.failed)
+		return
+	}
+	t.exchange.take(next, l.now)
 	l.reach(t, true)
 }
 

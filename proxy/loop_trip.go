@@ -12,8 +12,9 @@ type trip struct {
 	client *conn
 	server *conn // nil while there is none
 	phase  phase
-	next   try    // in a pause: what comes after it
-	cancel func() // while a password is checked: gives up
+	next   try     // in a pause: what comes after it
+	failed Failure // of the last try, NoServer before the first
+	cancel func()  // while a password is checked: gives up
 
 	head    []byte // the request's, as it came: strings of the exchange are views of it
 	out     []byte // the head for the server, and what of the body came with the head

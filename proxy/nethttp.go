@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"marathon-lb/internal/route"
 )
 
 // httpEngine is HTTP on the standard library: it parses and frames, all decisions are elsewhere.
@@ -58,9 +56,14 @@ func (e *httpEngine) server() *http.Server {
 // ServeHTTP answers one request. Its exchange is finished when the connection has flushed the response, or is closed.
 func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*clientConn)
+	if c.spent.Load() {
+		panic(http.ErrAbortHandler)
+	}
 	x := &exchange{request: requestOf(r, c), line: r.Method + " " + r.RequestURI + " " + r.Proto}
 	e.proxy.begin(x, c.port.bind, time.Now())
 	defer c.serve(x)()
+	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w), leave: func() {}}
+	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
 	failed, proof := e.proxy.gate.look(x)
 	if proof != nil {
 		failed = e.proxy.gate.check(r.Context(), proof)
@@ -68,20 +71,18 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if failed != OK {
 		x.action.Failure = failed
 	}
-	if x.action.Failure != OK {
-		x.refuse(w, x.action.Failure)
+	switch {
+	case x.action.Failure != OK:
+		f.refuse(x.action.Failure)
+	case r.Method == "PRI" && r.ProtoMajor == 2:
+		f.preface()
 		return
+	default:
+		f.run()
 	}
-	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w), leave: func() {}}
-	if r.Method == "PRI" && r.ProtoMajor == 2 {
-		if x.front.Spec.Entry != route.ByService { // the next request may be for another host
-			f.refuse(MethodRefused)
-			return
-		}
-		f.passPreface()
-		return
+	if r.ContentLength != 0 {
+		e.rest(w, r, c)
 	}
-	f.run()
 }
 
 // requestOf is the request as the policy sees it.
@@ -176,18 +177,15 @@ func (f *flight) run() {
 	f.stall = time.AfterFunc(f.engine.proxy.o.Timeouts.Server, func() { cancel(errServerTimeout) })
 	defer f.stall.Stop()
 	defer func() { f.leave() }()
-	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
-	defer func() { f.body.linger() }()
 	resp := f.attempt(ctx, cancel)
-	if resp == nil {
-		return
+	if resp != nil {
+		defer resp.Body.Close()
+		if resp.StatusCode == statusSwitching {
+			f.switchProtocols(resp)
+			return
+		}
+		f.respond(ctx, resp)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode == statusSwitching {
-		f.switchProtocols(resp)
-		return
-	}
-	f.respond(ctx, resp)
 }
 
 // attempt sends the request to one server after the other until a response comes; nil if none does and the client knows.
@@ -202,6 +200,9 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 		f.stall.Stop()
 		if !pause(ctx, t.pause) {
 			failed = ClientLeftConnecting
+			break
+		}
+		if t, ok = choice.enter(t); !ok {
 			break
 		}
 		x.take(t, time.Now())
@@ -257,6 +258,7 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 	out.URL = &url.URL{Scheme: "http", Host: "server", Opaque: path, RawQuery: strings.TrimPrefix(x.request.Query, "?"),
 		ForceQuery: x.request.Query == "?"}
 	if strings.HasPrefix(path, "//") { // an opaque part must not look like an authority
+		path = escapeStrange(path)
 		out.URL.Opaque, out.URL.RawPath = "", path
 		out.URL.Path, _ = url.PathUnescape(path)
 	}
@@ -303,6 +305,7 @@ func (f *flight) passInterim(code int, h textproto.MIMEHeader) {
 	for name, values := range h {
 		into[name] = values
 	}
+	f.control.SetWriteDeadline(time.Now().Add(f.engine.proxy.o.Timeouts.Client))
 	f.w.WriteHeader(code)
 	clear(into)
 }
@@ -369,8 +372,8 @@ func (f *flight) copyBody(ctx context.Context, body io.Reader) Failure {
 		f.stall.Reset(t.Server)
 		n, err := body.Read(*buf)
 		f.stall.Stop()
+		f.control.SetWriteDeadline(time.Now().Add(t.Client)) // for the end too, which the library writes
 		if n > 0 {
-			f.control.SetWriteDeadline(time.Now().Add(t.Client))
 			if _, werr := f.w.Write((*buf)[:n]); werr != nil && !errors.Is(werr, http.ErrBodyNotAllowed) {
 				return writeFailure(werr)
 			}

@@ -64,7 +64,7 @@ type AccessLog string
 
 // The choices.
 const (
-	LogErrors AccessLog = "errors" // those that ended in a 5xx of ours, or were cut
+	LogErrors AccessLog = "errors" // those that were refused, ended in an error of ours, or were cut; no redirects
 	LogAll    AccessLog = "all"
 	LogOff    AccessLog = "off"
 )
@@ -72,6 +72,7 @@ const (
 // Timeouts bound the phases of a request (marathon-lb.md 4.4; keep-alive and head as decided in docs/differences.md).
 type Timeouts struct {
 	Connect   time.Duration // to a server; 3 s
+	Handshake time.Duration // of TLS; 5 s
 	Head      time.Duration // for the client's whole request head; 15 s
 	KeepAlive time.Duration // an idle client connection; 60 s
 	Client    time.Duration // without progress of the client; 30 s

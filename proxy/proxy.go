@@ -42,6 +42,7 @@ type Proxy struct {
 	fresh  []*port               // bound, but not served yet
 	failed map[string]*BindError // to be bound again
 	wake   chan struct{}         // there are fresh ports
+	ended  bool                  // nobody would serve another port
 }
 
 const (
@@ -73,7 +74,8 @@ func New(o Options, log *zap.Logger) *Proxy {
 
 func (t Timeouts) orDefault() Timeouts {
 	return Timeouts{
-		Connect: cmp.Or(t.Connect, 3*time.Second), Head: cmp.Or(t.Head, 15*time.Second), KeepAlive: cmp.Or(t.KeepAlive, time.Minute),
+		Connect: cmp.Or(t.Connect, 3*time.Second), Handshake: cmp.Or(t.Handshake, 5*time.Second),
+		Head: cmp.Or(t.Head, 15*time.Second), KeepAlive: cmp.Or(t.KeepAlive, time.Minute),
 		Client: cmp.Or(t.Client, 30*time.Second), Server: cmp.Or(t.Server, 30*time.Second), Tunnel: cmp.Or(t.Tunnel, time.Hour),
 	}
 }
@@ -93,7 +95,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	c.DrainTimeout = p.o.DrainTimeout
 	p.swapping.Lock()
 	next, diff := route.Build(p.table.Load(), c)
-	p.certs.use(c, next)
+	p.certs.use(c)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
 	p.swapping.Unlock()
@@ -148,6 +150,9 @@ func (p *Proxy) drop(s *route.Server) {
 
 // openAll binds what is not bound yet.
 func (p *Proxy) openAll(listeners []*route.Listener) (errs []error) {
+	if p.ended {
+		return nil
+	}
 	for _, l := range listeners {
 		if p.ports[route.BindText(l.Spec.Bind)] == nil {
 			if err := p.open(l); err != nil {
@@ -243,6 +248,17 @@ func (p *Proxy) Problems() []route.Problem {
 	return all
 }
 
+// Unopened are the ports of the table that cannot be opened at the moment, as route.BindText writes them.
+func (p *Proxy) Unopened() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	closed := map[string]bool{}
+	for bind := range p.failed {
+		closed[bind] = true
+	}
+	return closed
+}
+
 // Run serves until ctx ends, then drains: no new connection is accepted, what runs may finish until the drain timeout, and what is
 // left is cut. It returns nil, or what keeps it from serving at all.
 func (p *Proxy) Run(ctx context.Context) error {
@@ -316,6 +332,7 @@ func (p *Proxy) bindFailed() {
 // drain ends the proxy's life: cut ends what still runs when its time is up.
 func (p *Proxy) drain(cut func()) {
 	p.mu.Lock()
+	p.ended = true
 	p.close(p.Table().Listeners())
 	p.mu.Unlock()
 	ended := make(chan struct{})

@@ -237,3 +237,26 @@ func serveOn(t *testing.T, s *http.Server) netip.AddrPort {
 	t.Cleanup(func() { s.Close(); <-done })
 	return netip.MustParseAddrPort(l.Addr().String())
 }
+
+func TestAPortThatCannotBeOpenedNamesTheLabelThatMovesIt(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	holder, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	change := service(route.HTTP, holder.Addr().(*net.TCPAddr).Port)
+	change.SetListeners[0].PortIndex = 2
+	elsewhere := change.SetListeners[0]
+	elsewhere.Bind = netip.MustParseAddrPort("192.0.2.1:80")
+	change.SetListeners = append(change.SetListeners, elsewhere)
+	r.Apply(change)
+	for i, want := range []string{
+		"stop what holds it, or choose another port with HAPROXY_2_PORT",
+		"give this machine that address, or choose one it has with HAPROXY_2_BIND_ADDR or --service-addr",
+	} {
+		if found := r.Problems(); len(found) != 2 || found[i].App != "/app" || found[i].Remedy != want {
+			t.Errorf("got %+v, want %s", found, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,6 +15,20 @@ func upstreamPath(path, strip string) string {
 		return path
 	}
 	return "/" + strings.TrimPrefix(path[len(strip):], "/")
+}
+
+// escapeStrange escapes the bytes that no path may have. The HTTP library would escape the whole path anew on meeting one, and "%2f" would
+// become a "/".
+func escapeStrange(path string) string {
+	var b strings.Builder
+	for i := range len(path) {
+		if c := path[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"#<>?\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // rewriteLocation puts the path of HTTP_BACKEND_REVPROXY_PATH into the Location fields of a response.

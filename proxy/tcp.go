@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"time"
+
+	"marathon-lb/internal/route"
 )
 
 // serveTCP is the engine for tcp mode: it connects the client to one server and passes bytes.
@@ -12,6 +14,9 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	x := &exchange{request: Request{Source: c.source, Local: c.local, TLS: c.wire != nil}}
 	p.begin(x, c.port.bind, time.Now())
 	defer c.serve(x)()
+	if x.action.Failure == OK && x.front.Spec.Mode != route.TCP { // since it was accepted; requests may have to show what bytes cannot
+		x.action.Failure = NoRoute
+	}
 	if x.action.Failure != OK {
 		x.fail(x.action.Failure)
 		return
@@ -32,6 +37,9 @@ func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 	for t, ok := choice.first(); ok; t, ok = choice.again(failed) {
 		if !pause(ctx, t.pause) {
 			failed = ClientLeftConnecting
+			break
+		}
+		if t, ok = choice.enter(t); !ok {
 			break
 		}
 		x.take(t, time.Now())

@@ -109,7 +109,7 @@ func (p *Proxy) handshake(hard context.Context, o *port, l *route.Listener, c *c
 		c.Close()
 		return
 	}
-	ctx, cancel := context.WithTimeout(o.shaking, p.o.Timeouts.Head)
+	ctx, cancel := context.WithTimeout(o.shaking, p.o.Timeouts.Handshake)
 	defer cancel()
 	t := c.Conn.(*tls.Conn)
 	if err := t.HandshakeContext(ctx); err != nil {

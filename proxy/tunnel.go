@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"marathon-lb/internal/route"
 )
 
 // side is one end of a tunnel: from may hold bytes that were read ahead of the connection.
@@ -98,10 +100,14 @@ func (f *flight) switchProtocols(resp *http.Response) {
 	})
 }
 
-// passPreface serves a client that speaks HTTP/2 without TLS to a service port: its bytes go to one server as they are, so that what
-// was served in tcp mode goes on working.
-func (f *flight) passPreface() {
+// preface serves a client that speaks HTTP/2 without TLS to a service port: its bytes go to one server as they are, so that what was
+// served in tcp mode goes on working. Elsewhere the next request may be for another host.
+func (f *flight) preface() {
 	x := f.exchange
+	if x.front.Spec.Entry != route.ByService {
+		f.refuse(MethodRefused)
+		return
+	}
 	conn := x.dial(f.in.Context())
 	if conn == nil {
 		f.refuse(x.failure)

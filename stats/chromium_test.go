@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"marathon-lb/stats"
 )
 
 var shots = flag.String("screenshots", "", "folder for the screenshots of the page")
@@ -44,9 +46,22 @@ for (const width of widths) {
 }
 </script>`
 
-func TestPageFitsInChromium(t *testing.T) {
+func TestPageFitsInChromium(t *testing.T) { fits(t, good(t)) }
+
+func TestATroubleWithoutBlanksDoesNotWidenThePage(t *testing.T) {
+	now := time.Now()
+	src := source(every(now), now)
+	src.Marathons = func() []stats.Marathon {
+		return []stats.Marathon{{Endpoint: "http://m1:8080", Trouble: strings.Repeat("&event_type=x", 100)}}
+	}
+	fits(t, serve(t, src))
+}
+
+// fits says what of the page at an address does not fit into a window.
+func fits(t *testing.T, addr string) {
+	t.Helper()
 	browser := chromium(t)
-	site, _ := url.Parse("http://" + good(t))
+	site, _ := url.Parse("http://" + addr)
 	mux := http.NewServeMux()
 	mux.Handle("/", httputil.NewSingleHostReverseProxy(site))
 	mux.HandleFunc("/measure", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, measure) })

@@ -56,10 +56,11 @@ func getPIDs(w http.ResponseWriter, _ *http.Request) {
 	sendText(w, http.StatusOK, strconv.Itoa(os.Getpid()))
 }
 
-// vhostMap is the table that map mode had for :80 and :443: a line for each host of services without PATH and AUTH.
+// vhostMap is the table that map mode had for :80 and :443: a line for each host of services without PATH and AUTH that let
+// anybody in.
 func (s *Server) vhostMap(w http.ResponseWriter, _ *http.Request) {
 	s.sendMap(w, func(k *route.BackendSpec, r route.Rule) string {
-		if r.Path != "" || k.Auth != nil {
+		if r.Path != "" || k.Auth != nil || k.Closed {
 			return ""
 		}
 		return r.Host

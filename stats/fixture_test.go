@@ -178,9 +178,12 @@ func source(table *route.Table, now time.Time) stats.Source {
 }
 
 // serve runs a server on a free loopback port until the test ends, and returns its address.
-func serve(t testing.TB, src stats.Source) string {
+func serve(t testing.TB, src stats.Source) string { return serveWith(t, stats.Options{}, src) }
+
+func serveWith(t testing.TB, o stats.Options, src stats.Source) string {
 	t.Helper()
-	s := stats.NewServer(stats.Options{Bind: netip.MustParseAddrPort("127.0.0.1:0")}, src, zap.NewNop())
+	o.Bind = netip.MustParseAddrPort("127.0.0.1:0")
+	s := stats.NewServer(o, src, zap.NewNop())
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,8 @@ func (r *row) state() string {
 	switch r.status {
 	case "OPEN", "no check":
 		return "UP"
+	case stopped:
+		return "DOWN"
 	}
 	word, _, _ := strings.Cut(r.status, " ")
 	return word

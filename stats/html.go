@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,6 +73,9 @@ func cards(v *view) []*card {
 		}
 		if r.kind == backend && r.backend != nil {
 			c.About = about(r)
+			if len(c.Rows) > 0 && c.Rows[0].status == stopped {
+				c.About += " · its port cannot be opened, see the problems above"
+			}
 		}
 		c.Rows = append(c.Rows, r)
 	}
@@ -129,6 +133,11 @@ func (p *page) Toggled() string {
 	q := p.Query
 	q.hideDown = !q.hideDown
 	return q.target()
+}
+
+// Serves says that there is an app in the table, be it one that was saved.
+func (p *page) Serves() bool {
+	return slices.ContainsFunc(p.rows, func(r row) bool { return r.backend != nil })
 }
 
 func (p *page) Marathons() []Marathon     { return p.marathons }

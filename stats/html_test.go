@@ -103,3 +103,31 @@ func TestPageSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestPageDoesNotClaimToServeWhereNothingIs(t *testing.T) {
+	src := source(route.NewTable(1), time.Now())
+	src.Marathons = func() []stats.Marathon { return []stats.Marathon{{Trouble: "connection refused"}} }
+	page := get(t, serve(t, src), "/haproxy?stats")
+	if strings.Contains(page, "What was served") || !strings.Contains(page, "connection refused. No app is served yet.") {
+		t.Errorf("got\n%.9000s", page)
+	}
+}
+
+func TestAPortThatCannotBeOpenedIsNotShownAsOpen(t *testing.T) {
+	now := time.Now()
+	src := source(every(now), now)
+	src.Unopened = func() map[string]bool { return map[string]bool{"*:10001": true} }
+	addr := serve(t, src)
+	for target, want := range map[string]string{
+		"/haproxy?stats":     "its port cannot be opened, see the problems above",
+		"/haproxy?stats;csv": "web_10001,FRONTEND,,,0,0,512,0,0,0,0,0,0,,,,,STOP,",
+		"/metrics":           `haproxy_frontend_status{proxy="web_10001",state="UP"} 0`,
+	} {
+		if text := get(t, addr, target); !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q", target, want)
+		}
+	}
+	if n := strings.Count(get(t, addr, "/haproxy?stats;csv"), ",OPEN,"); n != 10 {
+		t.Errorf("%d frontends are open, want the 10 others", n)
+	}
+}

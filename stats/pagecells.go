@@ -139,7 +139,7 @@ func statusCell(r *row) pageCell {
 	case r.status == "no check":
 		c.class, c.text = "ac i", "no check"
 		return c
-	case r.kind == backend && strings.HasPrefix(r.status, "DOWN"):
+	case r.kind == backend && strings.HasPrefix(r.status, "DOWN"), r.status == stopped:
 		c.class = "ac dead"
 	}
 	words := []string{ago(r.lastchg), r.status}

@@ -28,8 +28,12 @@ func (s *Server) read() reading {
 	now := time.Now()
 	nofile := openFiles()
 	t := s.src.Table()
+	var unopened map[string]bool
+	if s.src.Unopened != nil {
+		unopened = s.src.Unopened()
+	}
 	rd := reading{
-		view: newView(t, s.own, maxConn(nofile), now), version: s.src.Version, started: s.started,
+		view: newView(t, s.own, unopened, maxConn(nofile), now), version: s.src.Version, started: s.started,
 		marathons: s.src.Marathons(), problems: s.src.Problems(),
 		nofile: nofile, idle: s.cpu.idle(now),
 	}

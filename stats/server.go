@@ -70,7 +70,7 @@ func (s *Server) routes() http.Handler {
 	r.Path("/_mlb_signal/usr1").HandlerFunc(signalUSR1)
 
 	for path, answer := range map[string]http.HandlerFunc{
-		"/ready": s.ready, "/v1/status": s.status, "/v1/problems": s.problems, "/v1/verdicts": s.verdicts,
+		"/ready": s.ready, "/v1/status": s.status, "/v1/problems": s.problems, "/v1/verdicts": s.verdicts, "/v1/tasks/{id}/drained": s.drained,
 	} {
 		r.Path(path).Methods(http.MethodGet, http.MethodHead).HandlerFunc(answer)
 	}

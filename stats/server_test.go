@@ -266,3 +266,20 @@ func TestRunningRequestsFinishWhenTheServerEnds(t *testing.T) {
 		t.Error("the port is still open")
 	}
 }
+
+func TestMapsSayWhereHostsAndAppIDsLead(t *testing.T) {
+	now := time.Now()
+	open := service("/web", 10001, route.HTTP, nil, 1, route.Rule{Host: "a.test"}, route.Rule{Host: "b.test"}, route.Rule{AppID: "/web"})
+	path := service("/path", 10002, route.HTTP, nil, 1, route.Rule{Host: "a.test", Path: "/p"}, route.Rule{AppID: "/path"})
+	auth := service("/auth", 10003, route.HTTP, nil, 1, route.Rule{Host: "c.test"})
+	auth.Auth = &route.Auth{Realm: "r", User: "u"}
+	closed := service("/closed", 10004, route.HTTP, nil, 1, route.Rule{Host: "d.test"})
+	closed.Closed = true
+	table, _ := route.Build(route.NewTable(1), route.Change{SetBackends: []route.BackendSpec{open, path, auth, closed}, Now: now})
+	for maps, want := range map[bool][2]string{false: {}, true: {"a.test web_10001\nb.test web_10001\n", "/path path_10002\n/web web_10001\n"}} {
+		addr := serveWith(t, stats.Options{Maps: maps}, source(table, now))
+		if got := [2]string{get(t, addr, "/_haproxy_getvhostmap"), get(t, addr, "/_haproxy_getappmap")}; got != want {
+			t.Errorf("--haproxy-map=%v: %q, want %q", maps, got, want)
+		}
+	}
+}

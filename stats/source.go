@@ -26,7 +26,8 @@ type Source struct {
 	Ready     func() bool       // there is a table to serve from, and the process is not leaving
 	Resync    func()            // asks for a full read of each Marathon now
 
-	Certificates func() []Certificate // that may be served; nil if there are never any
+	Certificates func() []Certificate   // that may be served; nil if there are never any
+	Unopened     func() map[string]bool // ports of the table that cannot be opened, as route.BindText writes them; nil if never any
 }
 
 // Certificate says until when a certificate is valid.

@@ -59,6 +59,8 @@ type view struct {
 	now     time.Time
 	maxconn int64 // how many connections the process can have
 	rows    []row
+
+	unopened map[string]bool // ports that cannot be opened
 }
 
 // ownProxy is the name of the proxy that the stats page itself is.
@@ -66,8 +68,8 @@ const ownProxy = "stats"
 
 // newView reads the table and its counters, without a lock: writers go on meanwhile. own are the counters of the stats page's
 // own proxy. The order is HAProxy's: own rows, frontends, then each backend after its servers.
-func newView(t *route.Table, own *own, maxconn int64, now time.Time) *view {
-	v := &view{now: now, maxconn: maxconn}
+func newView(t *route.Table, own *own, unopened map[string]bool, maxconn int64, now time.Time) *view {
+	v := &view{now: now, maxconn: maxconn, unopened: unopened}
 	v.addFrontend(&route.ListenerSpec{Name: ownProxy, Bind: own.bind, Mode: route.HTTP}, own.front)
 	back := row{
 		kind: backend, pxname: ownProxy, svname: "BACKEND", mode: route.HTTP, status: "UP", class: "backend",
@@ -92,12 +94,18 @@ func (v *view) add(r row) {
 	v.rows = append(v.rows, r)
 }
 
+// stopped is HAProxy's word for a frontend that accepts nobody: its port cannot be opened.
+const stopped = "STOP"
+
 func (v *view) addFrontend(l *route.ListenerSpec, s *route.Stats) {
 	r := row{
 		kind: frontend, pxname: l.Name, svname: "FRONTEND", mode: l.Mode, iid: s.IID, status: "OPEN", class: "frontend",
 		listener: l, meters: v.read(s),
 	}
 	r.slim = v.maxconn
+	if v.unopened[route.BindText(l.Bind)] {
+		r.status = stopped
+	}
 	v.add(r)
 }
 

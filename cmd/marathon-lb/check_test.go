@@ -1,108 +1,128 @@
 package main
 
 import (
-	"fmt"
-	"net/http"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"marathon-lb/marathon/marathontest"
 )
 
-// quickCheck is an app whose servers one bad probe takes down. Marathon itself never kills a task of it.
-func quickCheck(id string, port, instances int) marathontest.App {
-	a := app(id, port, instances)
-	a.HealthChecks[0].MaxConsecutiveFailures = new(int)
-	return a
+// checkOf runs the verb in this process.
+func checkOf(t *testing.T, in string, args ...string) (code int, out, err string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = command{args: append([]string{"check"}, args...), in: strings.NewReader(in), out: &o, err: &e}.run()
+	return code, o.String(), e.String()
 }
 
-// checks are the server rows of a backend as "status check_status".
-func checks(stats, backend string) (rows []string) {
-	_, text := get(stats + "/haproxy?stats;csv")
-	for line := range strings.Lines(text) {
-		cells := strings.Split(line, ",")
-		if len(cells) > 36 && cells[0] == backend && cells[1] != "FRONTEND" && cells[1] != "BACKEND" {
-			rows = append(rows, cells[17]+" "+strings.TrimPrefix(cells[36], "* "))
+func TestCheckReadsWhatReposHold(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
 		}
+		return path
 	}
-	return rows
-}
-
-func all(rows []string, n int, want string) bool {
-	for _, r := range rows {
-		if r != want {
-			return false
+	const good = `{"id":"/good","portDefinitions":[{"port":10000}],"labels":{"HAPROXY_GROUP":"external","HAPROXY_0_VHOST":"a.test"}}`
+	const bad = `{"id":"bad","portDefinitions":[{"port":10001}],"labels":{"HAPROXY_GROUP":"external","HAPROXY_0_PORT":"eighty"}}`
+	const problem = `HAPROXY_0_PORT="eighty": not a port; the service port Marathon gave is used. Write a number from 1 to 65535.`
+	for name, c := range map[string]struct {
+		text string
+		code int
+		says []string
+	}{
+		"an app":        {good, 0, []string{"1 apps, 0 problems"}},
+		"a bad app":     {bad, 1, []string{"/bad: " + problem, "1 apps, 1 problems"}},
+		"a list":        {"[" + good + "," + bad + "]", 1, []string{"/bad: " + problem, "2 apps, 1 problems"}},
+		"an answer":     {`{"apps":[` + good + "," + bad + `]}`, 1, []string{"/bad: " + problem}},
+		"a group":       {`{"id":"/team","groups":[{"id":"web","apps":[` + bad + `]}]}`, 1, []string{"/team/web/bad: " + problem}},
+		"a broken app":  {`{"apps":[{"id":"/x","instances":"many"},` + good + `]}`, 1, []string{"/x: apps[0]", "2 apps, 1 problems"}},
+		"no id":         {`{"labels":{}}`, 1, []string{"an app without id"}},
+		"no port":       {`{"id":"/p","labels":{"HAPROXY_GROUP":"x","HAPROXY_0_VHOST":"a"}}`, 1, []string{"the app has no port 0"}},
+		"a password":    {strings.Replace(good, `"a.test"`, `"a.test","HAPROXY_0_AUTH":"`+bobsSecret+`"`, 1), 0, []string{"note: ", "AUTH of port 0 guards"}},
+		"two of a port": {"[" + good + "," + strings.Replace(good, "/good", "/z", 1) + "]", 1, []string{"the port belongs to port 0 of /good"}},
+	} {
+		file := write(strings.ReplaceAll(name, " ", "-")+".json", c.text)
+		code, out, err := checkOf(t, "", file)
+		if code != c.code || err != "" {
+			t.Errorf("%s: exit code %d\n%s%s", name, code, out, err)
 		}
-	}
-	return len(rows) == n
-}
-
-func TestOurOwnProbesTakeOutATaskThatGoesBad(t *testing.T) {
-	r, port := newRig(t, marathontest.Options{}, "--health-check=false"), freePort(t)
-	create(t, r.sim, quickCheck("/web", port, 2))
-	backend, url := fmt.Sprintf("web_%d", port), "http://"+loopback(port)
-	eventually(t, "both are probed and well", func() bool { return all(checks(r.stats, backend), 2, "UP L7OK") })
-
-	tasks := r.sim.Tasks("/web")
-	tasks[0].SetHealthy(false)
-	eventually(t, "the bad one is down", func() bool {
-		rows := strings.Join(checks(r.stats, backend), ", ")
-		return strings.Contains(rows, "DOWN L7STS") && strings.Contains(rows, "UP L7OK")
-	})
-	before := tasks[0].Requests()
-	for range 10 {
-		if status, body := get(url); status != 200 || !strings.Contains(body, tasks[1].ID()) {
-			t.Errorf("with one task bad: %d %s", status, body)
-		}
-	}
-	if n := tasks[0].Requests() - before; n != 0 {
-		t.Errorf("the bad task got %d requests", n)
-	}
-	if r.sim.State(tasks[0]) != "TASK_RUNNING" {
-		t.Fatal("Marathon did something about it before")
-	}
-
-	tasks[1].SetHealthy(false)
-	eventually(t, "nobody vouches for any, so nothing is served", func() bool { status, _ := get(url); return status == 503 })
-	for _, task := range tasks {
-		task.SetHealthy(true)
-	}
-	eventually(t, "both are well again", func() bool { return all(checks(r.stats, backend), 2, "UP L7OK") })
-	if status, body := get(url); status != 200 {
-		t.Errorf("when all are well again: %d %s", status, body)
-	}
-}
-
-func TestAProberThatIsWrongAboutAllTasksTakesNoneOut(t *testing.T) {
-	var wrong atomic.Bool
-	handler := func(task *marathontest.Task) http.Handler {
-		greet := marathontest.Greeting(task)
-		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if wrong.Load() && req.UserAgent() == "marathon-lb" {
-				http.Error(w, "not for load balancers", http.StatusForbidden)
-				return
+		for _, s := range c.says {
+			if !strings.Contains(out, s) {
+				t.Errorf("%s: it does not say %q:\n%s", name, s, out)
 			}
-			greet.ServeHTTP(w, req)
-		})
+		}
 	}
-	r, port := newRig(t, marathontest.Options{Handler: handler}), freePort(t)
-	create(t, r.sim, quickCheck("/web", port, 2))
-	backend, url := fmt.Sprintf("web_%d", port), "http://"+loopback(port)
-	panics := func(n int) bool {
-		_, metrics := get(r.stats + "/metrics")
-		return strings.Contains(metrics, fmt.Sprintf("\nbackend_panic{proxy=%q} %d\n", backend, n))
+	if code, out, _ := checkOf(t, bad, "-"); code != 1 || !strings.Contains(out, "-: /bad: "+problem) {
+		t.Errorf("standard input: %d\n%s", code, out)
 	}
-	eventually(t, "both are probed and well", func() bool { return all(checks(r.stats, backend), 2, "UP L7OK") && panics(0) })
-	stop := load(url, 2)
-	wrong.Store(true)
-	eventually(t, "all probes fail", func() bool { return all(checks(r.stats, backend), 2, "DOWN L7STS") && panics(1) })
-	if _, page := get(r.stats + "/haproxy?stats"); !strings.Contains(page, "UP (panic)") {
-		t.Error("the page has no mark")
+	if code, out, _ := checkOf(t, strings.Replace(bad, "external", "internal", 1), "--group", "external", "-"); code != 0 {
+		t.Errorf("an app for others: %d\n%s", code, out)
 	}
-	wrong.Store(false)
-	eventually(t, "the panic is over", func() bool { return all(checks(r.stats, backend), 2, "UP L7OK") && panics(0) })
-	if sent, failed := stop(); len(failed) > 0 {
-		t.Errorf("%d of %d requests failed: %v", len(failed), sent, failed[0])
+	code, out, _ := checkOf(t, bad, "--json", "-")
+	var answer struct {
+		Problems []struct{ App, Label, Value, Reason, Remedy string }
 	}
+	if err := json.Unmarshal([]byte(out), &answer); code != 1 || err != nil || len(answer.Problems) != 1 || answer.Problems[0].App != "/bad" || answer.Problems[0].Remedy == "" {
+		t.Errorf("--json: %d, %v\n%s", code, err, out)
+	}
+	if code, out, _ := checkOf(t, good, "--json", "-"); code != 0 || !strings.Contains(out, `"problems": []`) {
+		t.Errorf("--json without problems: %d\n%s", code, out)
+	}
+}
+
+func TestCheckSaysWhyItCannot(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		args []string
+		code int
+		says string
+	}{
+		{"", nil, 2, "check needs files"},
+		{"", []string{"--marathon", "http://127.0.0.1:1", "-"}, 2, "check needs files"},
+		{"", []string{"--strict-mode=maybe", "-"}, 2, "--strict-mode"},
+		{"", []string{"--nonsense", "-"}, 2, "--nonsense"},
+		{"", []string{"/nowhere/app.json"}, 1, "/nowhere/app.json"},
+		{`{"id":`, []string{"-"}, 1, "neither an app nor a group"},
+		{`"text"`, []string{"-"}, 1, "neither an app nor a group"},
+		{"", []string{"--marathon", "http://127.0.0.1:1"}, 1, "127.0.0.1:1"},
+	} {
+		code, _, err := checkOf(t, c.in, c.args...)
+		if code != c.code || !strings.Contains(err, c.says) {
+			t.Errorf("%v: exit code %d, want %d; says %s", c.args, code, c.code, err)
+		}
+	}
+	if code, out, _ := checkOf(t, "", "--help"); code != 0 || !strings.Contains(out, "--json") {
+		t.Errorf("--help: %d\n%s", code, out)
+	}
+}
+
+func TestCheckAsksARunningMarathon(t *testing.T) {
+	sim := marathontest.New(marathontest.Options{Credentials: "bob:secret"})
+	if err := sim.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close()
+	create(t, sim, app("/good", freePort(t), 1), app("/bad", freePort(t), 1, "HAPROXY_0_MODE", "udp"))
+	code, out, err := checkOf(t, "", "--marathon", sim.URL(), "--auth-credentials", "bob:secret")
+	if code != 1 || !strings.Contains(out, `/bad: HAPROXY_0_MODE="udp": no mode`) || !strings.Contains(out, "2 apps, 1 problems") {
+		t.Errorf("exit code %d\n%s%s", code, out, err)
+	}
+}
+
+func FuzzDefinitionsOfApps(f *testing.F) {
+	f.Add(`{"id":"/a","groups":[{"id":"b","apps":[{"id":"c"}]}]}`)
+	f.Add(`[{"id":"/a"},[{"apps":null}]]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var o, e bytes.Buffer
+		code := command{args: []string{"check", "-"}, in: strings.NewReader(text), out: &o, err: &e}.run()
+		if code == 1 && o.Len()+e.Len() == 0 {
+			t.Error("it fails without a word")
+		}
+	})
 }

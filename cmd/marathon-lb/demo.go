@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"marathon-lb/marathon"
 	"marathon-lb/marathon/marathontest"
 )
 
@@ -38,7 +39,7 @@ func (c command) demo(args []string) int {
 	o, code := c.parse(append([]string{
 		"sse", "--marathon", "http://" + loopback(ports[demoSimulator]), "--group", "external", "--health-check",
 		"--http-bind", loopback(ports[demoHTTP]), "--https-bind", loopback(ports[demoHTTPS]), "--appid-bind", loopback(ports[demoAppID]), "--stats-bind", loopback(ports[demoStats]),
-		"--service-addr", "127.0.0.1", "--log-level", "WARNING", "--log-encoding", "console",
+		"--service-addr", "127.0.0.1", "--log-level", "WARNING", "--log-encoding", "console", "--state-dir", marathon.NoState,
 	}, args...))
 	if code >= 0 {
 		return code

@@ -67,7 +67,7 @@ func newProcess(t *testing.T, args ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: exec.Command(self, args...)}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Env = append(os.Environ(), asProgram+"=1", "MARATHON_LB_STATE_DIR=none")
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
 	return p
 }
@@ -112,7 +112,7 @@ func newRig(t testing.TB, o marathontest.Options, more ...string) *rig {
 	byHost, byTLS, byApp, stats := freePort(t), freePort(t), freePort(t), freePort(t)
 	args := append([]string{
 		"sse", "--marathon", r.sim.URL(), "--group", "external", "--health-check", "--http-bind", loopback(byHost), "--appid-bind", loopback(byApp),
-		"--stats-bind", loopback(stats), "--service-addr", "127.0.0.1", "--drain-timeout", "5s", "--https-bind", loopback(byTLS),
+		"--stats-bind", loopback(stats), "--service-addr", "127.0.0.1", "--drain-timeout", "5s", "--state-dir", "none", "--https-bind", loopback(byTLS),
 	}, more...)
 	c, err := config.Parse(args, nil)
 	if err != nil {

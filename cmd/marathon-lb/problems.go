@@ -86,7 +86,7 @@ func (t *teller) guards(c route.Change, scope proxy.AuthScope) {
 		return
 	}
 	for _, k := range c.SetBackends {
-		if k.Auth != nil && !t.guarded[k.Name] {
+		if k.Auth != nil && !k.Closed && !t.guarded[k.Name] {
 			t.guarded[k.Name] = true
 			t.log.Info("AUTH guards the service port and app id of the service too; --auth-scope=vhost guards its hosts only",
 				zap.String("app", k.App), zap.Int("port", k.Port))

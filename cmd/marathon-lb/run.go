@@ -58,6 +58,9 @@ func newBalancer(o config.Config, log *zap.Logger) (*balancer, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, err := m.StateFile(); err != nil { // better now than when it is needed
+			return nil, err
+		}
 		its := log
 		if m.Name != "" {
 			its = log.With(zap.String("marathon", m.Name))
@@ -83,13 +86,14 @@ func (b *balancer) listen() error {
 	return b.proxy.Apply(route.Change{SetListeners: b.o.Marathon.Listeners(), Now: time.Now()})
 }
 
-// Run follows Marathon and serves until ctx ends. Then it is not ready any more, drains, and shows its statistics until it has.
-func (b *balancer) Run(ctx context.Context) error {
+// Run follows Marathon and serves until ctx ends, or a part of it cannot go on. Then it is not ready any more, drains, and shows its statistics until it has.
+func (b *balancer) Run(asked context.Context) error {
 	b.say()
+	work, ctx := errgroup.WithContext(asked)
 	defer context.AfterFunc(ctx, func() { b.leaving.Store(true) })()
 	showing, hide := context.WithCancel(context.WithoutCancel(ctx))
 	defer hide()
-	var show, work errgroup.Group
+	var show errgroup.Group
 	show.Go(func() error { return b.stats.Run(showing) })
 	for _, w := range b.watchers {
 		work.Go(func() error { return w.Run(ctx) })
@@ -97,11 +101,12 @@ func (b *balancer) Run(ctx context.Context) error {
 	work.Go(func() error { return b.obey(ctx) })
 	work.Go(func() error { return b.teller.Run(ctx) })
 	work.Go(func() error { return b.proxy.Run(ctx) })
-	if err := work.Wait(); err != nil && ctx.Err() == nil {
-		return err
-	}
+	err := work.Wait()
 	hide()
-	if err := show.Wait(); err != nil {
+	if shown := show.Wait(); err == nil || asked.Err() != nil { // what was asked to end is no failure
+		err = shown
+	}
+	if err != nil {
 		return err
 	}
 	b.log.Info("left")
@@ -129,7 +134,7 @@ func (b *balancer) obey(ctx context.Context) error {
 // say logs, once, what is going to be done and what was asked for in vain.
 func (b *balancer) say() {
 	b.log.Info("starting", zap.String("version", version()), zap.String("mode", string(b.o.Mode)),
-		zap.Strings("marathon", b.o.Marathon.Endpoints), zap.Strings("groups", b.o.Marathon.Groups),
+		zap.Strings("marathon", b.o.Marathon.ShownEndpoints()), zap.Strings("groups", b.o.Marathon.Groups),
 		zap.Stringer("stats", b.stats.Addr()))
 	for _, n := range b.o.Notices {
 		say := b.log.Info

@@ -33,7 +33,7 @@ func TestWhatCannotRunSaysWhyAndHowToMend(t *testing.T) {
 		{"unknown flag", []string{"sse", "--group", "external", "--heath-check"}, 2, []string{"--heath-check", "--health-check"}},
 		{"no group", []string{"sse"}, 2, []string{"--group"}},
 		{"bad value", []string{"sse", "--group", "x", "--stats-bind", "nowhere"}, 2, []string{"--stats-bind", "nowhere"}},
-		{"bad endpoint", []string{"sse", "--group", "x", "--marathon", "master.mesos:8080"}, 1, []string{"master.mesos:8080", "http://"}},
+		{"bad endpoint", []string{"sse", "--group", "x", "--marathon", "master.mesos:8080"}, 2, []string{"--marathon", "master.mesos:8080", "http://"}},
 		{"credentials file missing", []string{"sse", "--group", "x", "--marathon-auth-credential-file", "/nowhere"}, 1, []string{"/nowhere"}},
 		{"stats port taken", []string{"sse", "--group", "x", "--stats-bind", taken, "--http-bind", free(), "--https-bind", free(), "--appid-bind", free()}, 1,
 			[]string{taken, "--stats-bind"}},

@@ -27,6 +27,7 @@ func (b *balancer) source() stats.Source {
 		Resync: b.resync,
 
 		Certificates: b.certificates,
+		Unopened:     b.proxy.Unopened,
 	}
 }
 
@@ -78,7 +79,7 @@ func marathonStats(s marathon.Status, o marathon.Options) stats.Marathon {
 		m.Since = s.Stream.Since
 	}
 	if m.Endpoint == "" {
-		m.Endpoint = strings.Join(o.Endpoints, ", ")
+		m.Endpoint = strings.Join(o.ShownEndpoints(), ", ")
 	}
 	for reason, n := range s.ReadErrors {
 		m.ReadErrors[string(reason)] = n

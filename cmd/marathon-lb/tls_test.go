@@ -72,6 +72,17 @@ func TestVhostsAreServedOverTLSWithoutAnyOption(t *testing.T) {
 	}
 }
 
+func TestAProblemWithACertificateNamesTheLabelThatItsAppHas(t *testing.T) {
+	r := newRig(t, marathontest.Options{})
+	create(t, r.sim, app("/bind", freePort(t), 1, "HAPROXY_0_BIND_OPTIONS", "ssl crt /nowhere/a.pem"))
+	create(t, r.sim, app("/cert", freePort(t), 1, "HAPROXY_0_SSL_CERT", "/nowhere/b.pem"))
+	eventually(t, "both have a problem", func() bool { return len(problems(t, r.stats)) == 2 })
+	found := problems(t, r.stats)
+	if found[0].Label != "HAPROXY_0_BIND_OPTIONS" || found[0].Value != "/nowhere/a.pem" || found[1].Label != "HAPROXY_0_SSL_CERT" {
+		t.Errorf("problems %+v", found)
+	}
+}
+
 func TestCertificatesComeFromFileAndEnvironmentAndAreExchanged(t *testing.T) {
 	sim := marathontest.New(marathontest.Options{})
 	if err := sim.Start(t.Context()); err != nil {

@@ -23,16 +23,22 @@ var topFolders = []string{"cmd", "config", "marathon", "proxy", "stats", "intern
 
 // arrows say which packages of ours a package may import. cmd may import all, and none imports cmd.
 var arrows = map[string][]string{
-	"config":                {"marathon", "proxy", "stats", "internal/route"},
-	"marathon":              {"internal/route", "internal/hacfg"},
-	"marathon/marathontest": {},
-	"proxy":                 {"internal/route", "internal/h1"},
-	"stats":                 {"internal/route"},
-	"internal/route":        {"internal/meter", "internal/hacfg"},
-	"internal/arch":         {},
-	"internal/h1":           {},
-	"internal/hacfg":        {},
-	"internal/meter":        {},
+	"bench":                  {"bench/internal/backend", "bench/internal/figures", "bench/internal/load", "bench/internal/plot", "bench/internal/sys"},
+	"bench/internal/backend": {"bench/internal/sys"},
+	"bench/internal/figures": {},
+	"bench/internal/load":    {"bench/internal/sys"},
+	"bench/internal/plot":    {},
+	"bench/internal/sys":     {},
+	"config":                 {"marathon", "proxy", "stats", "internal/route"},
+	"marathon":               {"internal/route", "internal/hacfg"},
+	"marathon/marathontest":  {},
+	"proxy":                  {"internal/route", "internal/h1"},
+	"stats":                  {"internal/route"},
+	"internal/route":         {"internal/meter", "internal/hacfg"},
+	"internal/arch":          {},
+	"internal/h1":            {},
+	"internal/hacfg":         {},
+	"internal/meter":         {},
 }
 
 // forTests may be imported by tests of any package beside its arrows: the simulated Marathon knows none of them.

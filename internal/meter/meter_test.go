@@ -62,6 +62,29 @@ func TestRateSlidesOverTheSecond(t *testing.T) {
 	}
 }
 
+func TestAnEventThatIsCountedLateDoesNotUndoTheSecond(t *testing.T) {
+	const s = int64(1e9)
+	var r meter.Rate
+	for range 100 {
+		r.Add(1000 * s)
+	}
+	for range 50 {
+		r.Add(1001 * s)
+	}
+	r.Add(1001*s - 1) // its writer was overtaken
+	if got := r.PerSecond(1001 * s); got != 151 {
+		t.Errorf("rate %d, want 151", got)
+	}
+	r.Add(1001 * s)
+	if got := r.PerSecond(1001 * s); got != 152 {
+		t.Errorf("rate %d, want 152", got)
+	}
+	r.Add(500 * s) // the clock was set back
+	if got := r.PerSecond(500 * s); got != 1 {
+		t.Errorf("rate %d, want 1", got)
+	}
+}
+
 func TestAverageForgetsOldSamples(t *testing.T) {
 	var a meter.Average
 	if a.Value() != 0 {

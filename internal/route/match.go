@@ -50,11 +50,14 @@ func (tr *Trace) add(e *bound, matched bool) {
 	}
 }
 
+// longestHost bounds what is looked up for one request: each dot of a host is a look-up of what follows it. DNS has no longer names.
+const longestHost = 255
+
 // Match finds the backend for a request by host and path, with the rule that won; nil if no rule matches. host must be a
 // NormalHost; path is the raw path of the request target, without the query, not decoded.
 func (t *Table) Match(host, path string, tr *Trace) (*Backend, Rule) {
 	best := firstMatch(&t.hosts, host, path, nil, tr)
-	for i := 0; i < len(host); i++ {
+	for i := 0; i < len(host) && len(host) <= longestHost; i++ {
 		if host[i] == '.' {
 			best = firstMatch(&t.hosts, host[i:], path, best, tr)
 		}

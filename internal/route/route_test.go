@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-crypt/crypt/algorithm/shacrypt"
 	"go.uber.org/goleak"
 
 	"marathon-lb/internal/route"
@@ -250,6 +251,18 @@ func TestServersOutliveTablesAndDrainWhenTheyLeave(t *testing.T) {
 	}
 }
 
+func TestARequestThatPickedAServerBeforeItLeftDoesNotBeginOnIt(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
+	picked := table.Backend("a_1").Pick(0, nil)
+	_, diff := build(t, table, set(service("/a", 1, 0)))
+	if len(diff.Gone) != 1 || diff.Gone[0] != picked {
+		t.Fatal("it was not empty") // and now its connections are cut
+	}
+	if picked.Begin() || picked.InFlight() != 0 || picked.Stats.Sessions.Load() != 0 {
+		t.Errorf("a request began on a server that is gone; %d in flight", picked.InFlight())
+	}
+}
+
 func TestAServerThatReturnsWhileItDrainsGoesOn(t *testing.T) {
 	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
 	s := table.Backend("a_1").Servers[0]
@@ -379,4 +392,37 @@ func TestDowntimeAddsUpOverBuilds(t *testing.T) {
 	check(first, 41, 5, 40)
 	table.Backend("a_1").Servers[0].SetHealth(route.Up, at(42))
 	check(first, 50, 6, 42)
+}
+
+// A host of dots alone would be thousands of look-ups, half a second of them for 30 KB.
+func TestAHostLongerThanAnyNameIsNotTakenApart(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1, route.Rule{Host: "*.x"}, route.Rule{Host: "*"})))
+	long := strings.Repeat("a.", 15000) + "x"
+	if _, rule := table.Match(long, "/", nil); rule.Host != "*" {
+		t.Errorf("%d bytes match %q", len(long), rule.Host)
+	}
+	if _, rule := table.Match(long[len(long)-255:], "/", nil); rule.Host != "*.x" {
+		t.Errorf("255 bytes match %q", rule.Host)
+	}
+}
+
+// What SHA-crypt costs grows with the square of the password's length: 20 KB take 500 times what a password takes.
+func TestAPasswordLongerThanCryptTakesIsNotComputed(t *testing.T) {
+	hasher, err := shacrypt.New(shacrypt.WithSHA512(), shacrypt.WithRounds(1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]bool{512: true, 513: false} {
+		digest, err := hasher.Hash(strings.Repeat("x", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		auth, err := route.ParseAuth("realm:bob:" + digest.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := auth.Verify("bob", strings.Repeat("x", n)); got != want {
+			t.Errorf("%d bytes: %v", n, got)
+		}
+	}
 }

@@ -70,10 +70,16 @@ func (s *Server) SetProbed(is bool) { s.probed.Store(is) }
 // Probed says whether a probe of it is under way.
 func (s *Server) Probed() bool { return s.probed.Load() }
 
-// Begin counts a request, tunnel or TCP connection that now runs on it; every Begin is followed by exactly one End.
-func (s *Server) Begin() {
+// Begin counts a request, tunnel or TCP connection that now runs on it; every Begin is followed by exactly one End. False means that
+// it began to drain since it was picked, and that there is nothing to end: after Build has found it to be empty, none begins.
+func (s *Server) Begin() bool {
 	s.inflight.Add(1)
+	if s.State() == Draining { // only now: whoever looks at inflight after setting the state sees us, or we see the state
+		s.inflight.Add(-1)
+		return false
+	}
 	s.Stats.Sessions.Inc()
+	return true
 }
 
 // End takes back a Begin and returns how many still run.

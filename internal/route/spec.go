@@ -66,11 +66,15 @@ type ListenerSpec struct {
 	TLS     bool
 	Certs   []string // PEM files, or directories of them, for TLS; the proxy's default certificate if none
 	App     string   // the app it belongs to, empty for the load balancer's own
+
+	PortIndex int    // with App: the {n} of its labels
+	CertLabel string // with Certs: the label that names them
 }
 
 // Equal says that nothing differs.
 func (l ListenerSpec) Equal(m ListenerSpec) bool {
-	return slices.Equal(l.Certs, m.Certs) && l.Name == m.Name && l.Bind == m.Bind && l.Mode == m.Mode && l.Entry == m.Entry && l.Backend == m.Backend && l.App == m.App && l.TLS == m.TLS
+	return slices.Equal(l.Certs, m.Certs) && l.Name == m.Name && l.Bind == m.Bind && l.Mode == m.Mode && l.Entry == m.Entry && l.Backend == m.Backend && l.App == m.App && l.TLS == m.TLS &&
+		l.PortIndex == m.PortIndex && l.CertLabel == m.CertLabel
 }
 
 // BackendSpec is one service of one app: a set of interchangeable servers and how to reach them.
@@ -92,8 +96,15 @@ type BackendSpec struct {
 	HSTS      bool           // responses tell browsers to use https from now on
 	Rewrite   Rewrite
 	Certs     []string // PEM files for its hosts on :443, besides those of the listener
+	CertLabel string   // with Certs: the label that names them
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
+}
+
+// GuardedAs says that this is the same app's service, and that who is let in to the other is let in to it.
+func (k *BackendSpec) GuardedAs(o *BackendSpec) bool {
+	password := k.Auth == o.Auth || k.Auth != nil && o.Auth != nil && *k.Auth == *o.Auth
+	return k.App == o.App && k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow)
 }
 
 // Rewrite is what a backend changes in targets and redirects (marathon-lb.md 5.6). Empty fields change nothing.

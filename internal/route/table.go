@@ -99,6 +99,21 @@ func (t *Table) Backends() []*Backend {
 	return all
 }
 
+// ServersOf are the servers of a task, those that leave included.
+func (t *Table) ServersOf(task string) []*Server {
+	var found []*Server
+	t.backends.all(func(_ string, b *Backend) {
+		for _, list := range [][]*Server{b.Servers, b.Leaving} {
+			for _, s := range list {
+				if s.Task == task {
+					found = append(found, s)
+				}
+			}
+		}
+	})
+	return found
+}
+
 // Spec is the desired state this table was built from.
 func (t *Table) Spec() Spec {
 	var s Spec
