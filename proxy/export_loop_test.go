@@ -12,3 +12,11 @@ func (p *Proxy) Break() {
 		}
 	})
 }
+
+// Clients is how many clients' connections each loop has.
+func (p *Proxy) Clients() (n []int64) {
+	for _, l := range p.loops.(*loops).all {
+		n = append(n, l.clientsNow.Load())
+	}
+	return n
+}

@@ -70,13 +70,6 @@ func (l *loop) await(t *trip) {
 	t.moved = false
 }
 
-// wait begins anew after progress, and goes on without.
-func (w *timeouts) wait(c *conn, now int64, moved bool) {
-	if moved || c.list != w {
-		w.anew(c, now)
-	}
-}
-
 // uploading says whether more of the request's body is to come.
 func (t *trip) uploading() bool { return t.hasBody && !t.upGone && !t.up.Done() }
 

@@ -11,6 +11,11 @@ func (l *loop) finish(t *trip) {
 		keep, t.reusable = false, false
 	}
 	l.endTrip(t)
+	l.goOn(c, keep, unread)
+}
+
+// goOn has the client ask again, or not. unread says that it may still be sending what nobody wants.
+func (l *loop) goOn(c *conn, keep, unread bool) {
 	if !keep {
 		l.endClient(c, unread)
 		return
@@ -79,15 +84,7 @@ func (l *loop) leavingTurn(t *trip) {
 	default:
 		c, keep := t.client, t.keep
 		l.endTrip(t)
-		if !keep {
-			l.endClient(c, true)
-			return
-		}
-		l.keepAlive.anew(c, l.time)
-		l.watch(c)
-		if len(c.in) > 0 || c.readable {
-			l.later(c)
-		}
+		l.goOn(c, keep, true)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -364,4 +365,51 @@ func TestLargeBodiesPassWholeBothWaysAtOnce(t *testing.T) {
 	eventually(t, "the bytes are counted", func() bool {
 		return b.Stats.Sum(route.BytesIn) == uint64(3*len(data)) && b.Stats.Sum(route.BytesOut) == uint64(3*len(data))
 	})
+}
+
+func TestClientsAreSpreadOverTheLoops(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, named(t, "app")))
+	const clients = 100
+	for range clients {
+		c, br := connect(t, port)
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+		if _, err := http.ReadResponse(br, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := r.Clients()
+	if even := int64(clients / len(n)); slices.Min(n) < even*9/10-1 || slices.Max(n) > even*11/10+1 {
+		t.Errorf("%d clients: %v", clients, n)
+	}
+}
+
+func TestARequestCostsNoAllocation(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, rawTask(t, func(c net.Conn, br *bufio.Reader) {
+		answer := []byte("HTTP/1.1 200 OK\r\nServer: s\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nabc")
+		for {
+			for line := []byte(nil); len(line) != 2; {
+				var err error
+				if line, err = br.ReadSlice('\n'); err != nil {
+					return
+				}
+			}
+			if _, err := c.Write(answer); err != nil {
+				return
+			}
+		}
+	})))
+	c, br := connect(t, port)
+	request := []byte("GET /a?b HTTP/1.1\r\nHost: h\r\nUser-Agent: test\r\nAccept: */*\r\nCookie: a=b; c=d\r\nConnection: keep-alive\r\n\r\n")
+	ask := func() {
+		c.Write(request)
+		if _, err := br.ReadSlice('c'); err != nil { // only the body's end has that letter
+			t.Error(err)
+		}
+	}
+	ask() // fills pools
+	if n := testing.AllocsPerRun(2000, ask); n > 0 {
+		t.Errorf("%v allocations for each", n)
+	}
 }

@@ -66,9 +66,9 @@ func (w *timeouts) anew(c *conn, now int64) {
 	w.last = c
 }
 
-// hold has c wait, for as long as it does already.
-func (w *timeouts) hold(c *conn, now int64) {
-	if c.list != w {
+// wait begins anew after progress, and goes on without.
+func (w *timeouts) wait(c *conn, now int64, moved bool) {
+	if moved || c.list != w {
 		w.anew(c, now)
 	}
 }

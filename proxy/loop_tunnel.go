@@ -71,19 +71,6 @@ func (l *loop) pump(t *trip, from, to *conn, through **pipe, taken *uint64, brok
 		if to.pending() || (*through).pending() {
 			return moved, OK
 		}
-		if len(from.in) > 0 { // read ahead
-			b := from.in
-			from.in = nil
-			if taken != nil {
-				*taken += uint64(len(b))
-			}
-			ok := written(l.send(to, b))
-			l.put(b)
-			if !ok {
-				return moved, otherSide(broken)
-			}
-			continue
-		}
 		if from.eof {
 			if !to.shut {
 				to.shut = true
@@ -91,7 +78,7 @@ func (l *loop) pump(t *trip, from, to *conn, through **pipe, taken *uint64, brok
 			}
 			return moved, OK
 		}
-		if !from.readable {
+		if !from.readable && len(from.in) == 0 {
 			return moved, OK
 		}
 		b, n, e := l.take(from, through)
@@ -120,8 +107,14 @@ func (l *loop) pump(t *trip, from, to *conn, through **pipe, taken *uint64, brok
 	return moved, OK
 }
 
-// take reads, into the pipe if there is one, else into the loop's buffer.
+// take is what was read ahead, or what can be read: into the pipe if there is one, else into the loop's buffer.
 func (l *loop) take(from *conn, through **pipe) (b []byte, n int, e syscall.Errno) {
+	if len(from.in) > 0 {
+		n = copy(l.buf[bufferRoom:bufferRoom+bufferSize], from.in)
+		b = l.buf[bufferRoom : bufferRoom+n]
+		l.keep(from, from.in[n:])
+		return b, n, 0
+	}
 	if *through != nil {
 		n, e = (*through).fill(from, pipeSize)
 		return nil, n, e
