@@ -60,7 +60,7 @@ func chunks() (all []wire) {
 	const rule, request = "1.7 chunks", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked" + eoh
 	const last = "0\r\n\r\n"
 	no := func(name, body string, more ...func(*wire)) {
-		c := bad(rule, name, request+body, 400, append(more, onlyBy(bodyWays...))...)
+		c := bad(rule, name, request+body, 400, append([]func(*wire){onlyBy(bodyWays...)}, more...)...)
 		c.want.begun = 1
 		all = append(all, c)
 	}
