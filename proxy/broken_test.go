@@ -273,7 +273,6 @@ func (c brokenCase) judge(t *testing.T, got []byte, whole int64) {
 }
 
 func TestSocketsMayFailStallResetAndSplitAtEveryByte(t *testing.T) {
-	t.Parallel()
 	splitting, breaking := make(chan brokenCase), make(chan brokenCase)
 	var workers sync.WaitGroup
 	work := func(n int, timeouts proxy.Timeouts, cases <-chan brokenCase) {
@@ -290,7 +289,10 @@ func TestSocketsMayFailStallResetAndSplitAtEveryByte(t *testing.T) {
 	work(4, proxy.Timeouts{}, splitting)
 	work(64, proxy.Timeouts{Client: soon, Server: soon, Head: soon}, breaking)
 	all := brokenCases()
-	for _, c := range all {
+	for i, c := range all {
+		if engine == proxy.NetHTTPEngine && i%5 > 0 { // its library is not what is tried here
+			continue
+		}
 		if c.how == splits {
 			splitting <- c
 		} else {

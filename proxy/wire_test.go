@@ -256,6 +256,5 @@ const waits = 10 * time.Second // for what should have happened at once
 
 // TestEveryRuleOfTheWire is reliability.md 1, 3.1 and 3.4, by the rule.
 func TestEveryRuleOfTheWire(t *testing.T) {
-	t.Parallel()
 	newWires(t).run(t, slices.Concat(lineEnds(), requestLines(), fieldLines(), hosts(), lengths(), codings(), chunks(), hops(), limits(), answers(), cuts(), reuse(), repeats(), early()))
 }
