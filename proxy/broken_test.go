@@ -273,6 +273,7 @@ func (c brokenCase) judge(t *testing.T, got []byte, whole int64) {
 }
 
 func TestSocketsMayFailStallResetAndSplitAtEveryByte(t *testing.T) {
+	t.Parallel()
 	splitting, breaking := make(chan brokenCase), make(chan brokenCase)
 	var workers sync.WaitGroup
 	work := func(n int, timeouts proxy.Timeouts, cases <-chan brokenCase) {
@@ -287,7 +288,7 @@ func TestSocketsMayFailStallResetAndSplitAtEveryByte(t *testing.T) {
 	}
 	const soon = 200 * time.Millisecond
 	work(4, proxy.Timeouts{}, splitting)
-	work(64, proxy.Timeouts{Client: soon, Server: soon, Head: soon}, breaking)
+	work(128, proxy.Timeouts{Client: soon, Server: soon, Head: soon}, breaking)
 	all := brokenCases()
 	for i, c := range all {
 		if engine == proxy.NetHTTPEngine && i%5 > 0 { // its library is not what is tried here

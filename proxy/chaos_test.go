@@ -314,6 +314,7 @@ func (c *chaos) receive(br *bufio.Reader, r request, leaves bool) bool {
 }
 
 func TestNoAnswerReachesTheWrongClient(t *testing.T) {
+	t.Parallel()
 	seed := *chaosSeed
 	if seed == 0 {
 		seed = rand.Uint64()
