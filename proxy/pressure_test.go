@@ -123,7 +123,7 @@ func TestManySlowConnectionsCostLittleMemory(t *testing.T) {
 		{"in the midst of a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc", 128 << 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, port := newRig(t, proxy.Options{AccessLog: proxy.LogOff, DrainTimeout: 100 * time.Millisecond}), freePort(t)
+			r, port := newLoopRig(t, proxy.Options{AccessLog: proxy.LogOff, DrainTimeout: 100 * time.Millisecond}), freePort(t)
 			r.apply(service(route.HTTP, port, rawTask(t, func(c net.Conn, br *bufio.Reader) {
 				io.CopyN(io.Discard, c, 1)
 				c.(*net.TCPConn).SetReadBuffer(4096)
