@@ -1,0 +1,196 @@
+package zdd
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Plan is what a deployment is to lead to.
+type Plan struct {
+	Target int // instances in the end, of both colours together
+	New    int // of the new colour, if the old one is to keep the rest: a hybrid deployment; 0 to replace it
+	Linear int // instances more in each step; 0 for half as many again
+}
+
+// View is what was seen in one look: it is all that a decision depends on.
+type View struct {
+	New, Old Side
+	Unclear  string // why what load balancers say cannot be gone by; empty if it can
+}
+
+// Side is one of the two apps.
+type Side struct {
+	ID        string
+	Instances int
+	Deploying bool   // Marathon is still at work on it
+	Tasks     []Task // those that are meant to live on
+}
+
+// Task is a task, and what each load balancer makes of it.
+type Task struct {
+	ID    string
+	Alive bool     // Marathon checks it, and all its checks are good
+	On    []Server // of each load balancer
+}
+
+// Server is a row of a load balancer's statistics.
+type Server struct {
+	Status   string // HAProxy's word; empty if there is no row
+	Sessions int    // running and waiting
+}
+
+// Kind is what a step does.
+type Kind int
+
+// The kinds.
+const (
+	Wait   Kind = iota
+	Move        // kill some tasks of the old app, scale the new one, or both
+	Delete      // delete the old app
+	Done
+)
+
+// Step is what to do next.
+type Step struct {
+	Kind  Kind
+	Kill  []string // tasks of the old app; with Delete those that go with it
+	Scale int      // the new app's next size; 0 leaves it
+	Busy  bool     // Wait: for nothing but sessions that end
+	Why   string   // in words
+}
+
+func wait(format string, args ...any) Step { return Step{Why: fmt.Sprintf(format, args...)} }
+
+// Next is the step to take. With impatient, sessions of tasks that are taken out do not count any more.
+//
+// Whatever is seen, it kills only tasks that no load balancer sends requests to, as many as there are too many, while as many
+// serve as there are to be in the end; it deletes the old app only when all its tasks are such ones.
+func (p Plan) Next(v View, impatient bool) Step {
+	fresh, old := v.New.Instances, v.Old.Instances
+	surplus := fresh + old - p.Target
+	switch serving := v.New.serving(); {
+	case v.New.Deploying:
+		return wait("Marathon is at work on %s", v.New.ID)
+	case v.Unclear != "":
+		return wait("%s", v.Unclear)
+	case serving < fresh:
+		return wait("%d of %s of %s up on every load balancer", serving, count(fresh, "task"), v.New.ID)
+	case fresh >= p.goal() && p.New > 0 && surplus <= 0:
+		return Step{Kind: Done, Why: fmt.Sprintf("hybrid: %d new and %d old", fresh, old)}
+	}
+	next := p.grow(fresh, old)
+	if surplus <= 0 && next > 0 {
+		return Step{Kind: Move, Scale: next, Why: fmt.Sprintf("there is room for more of %s", v.New.ID)}
+	}
+	if v.Old.Deploying {
+		return wait("Marathon is at work on %s", v.Old.ID)
+	}
+	if broken := v.Old.pick(Task.broken); len(broken) > 0 && surplus > 0 && fresh < p.goal() {
+		broken = broken[:min(len(broken), surplus)]
+		return Step{Kind: Move, Kill: broken, Scale: next, Why: fmt.Sprintf("%s of %s serve nobody", count(len(broken), "task"), v.Old.ID)}
+	}
+	return p.retire(v, surplus, next, impatient)
+}
+
+// retire is the step that takes drained tasks of the old app away.
+func (p Plan) retire(v View, surplus, next int, impatient bool) Step {
+	gone := func(t Task) bool { return t.drained(impatient) || t.broken() }
+	idle := v.Old.pick(gone)
+	if p.New == 0 && v.New.Instances >= p.goal() && len(idle) == len(v.Old.Tasks) {
+		return Step{Kind: Delete, Kill: idle, Why: fmt.Sprintf("%s serves alone", v.New.ID)}
+	}
+	idle = idle[:min(len(idle), max(0, surplus))]
+	if len(idle) == 0 {
+		return v.Old.awaitDrain(surplus)
+	}
+	if up := v.New.serving() + v.Old.serving(); up < p.Target {
+		return wait("%d of the %s that are to serve are up on every load balancer", up, count(p.Target, "task"))
+	}
+	return Step{Kind: Move, Kill: idle, Scale: next, Why: fmt.Sprintf("%s of %s drained", count(len(idle), "task"), v.Old.ID)}
+}
+
+// goal is how many instances the new app is to have in the end.
+func (p Plan) goal() int {
+	if p.New > 0 {
+		return p.New
+	}
+	return p.Target
+}
+
+// grow is the new app's next size, 0 if it has its size (marathon-lb.md 7.5): half as many again, or all at once as soon as they would
+// be as many as the old ones.
+func (p Plan) grow(fresh, old int) int {
+	if fresh >= p.goal() {
+		return 0
+	}
+	next := fresh + p.Linear
+	if p.Linear == 0 {
+		if next = fresh + (fresh+1)/2; next >= old {
+			next = p.Target
+		}
+	}
+	return min(max(next, fresh+1), p.goal())
+}
+
+// serving is how many tasks every load balancer sends requests to.
+func (s Side) serving() int {
+	n := 0
+	for _, t := range s.Tasks {
+		if t.all(func(s Server) bool { return s.Status == "UP" || s.Status == "no check" && t.Alive }) {
+			n++
+		}
+	}
+	return n
+}
+
+// pick are the ids of the tasks that fit.
+func (s Side) pick(fits func(Task) bool) []string {
+	var ids []string
+	for _, t := range s.Tasks {
+		if fits(t) {
+			ids = append(ids, t.ID)
+		}
+	}
+	return ids
+}
+
+// awaitDrain says what stands between the old app's tasks and their end.
+func (s Side) awaitDrain(surplus int) Step {
+	out, sessions := 0, 0
+	for _, t := range s.Tasks {
+		if t.out() {
+			out++
+			for _, on := range t.On {
+				sessions += on.Sessions
+			}
+		}
+	}
+	if out == 0 {
+		return wait("no load balancer has taken tasks of %s out yet; %d can go", s.ID, surplus)
+	}
+	step := wait("%s of %s taken out, with %s", count(out, "task"), s.ID, count(sessions, "session"))
+	step.Busy = true
+	return step
+}
+
+func (t Task) all(fits func(Server) bool) bool {
+	for _, s := range t.On {
+		if !fits(s) {
+			return false
+		}
+	}
+	return len(t.On) > 0
+}
+
+// out says that every load balancer has taken the task out: HAProxy's MAINT.
+func (t Task) out() bool { return t.all(func(s Server) bool { return s.Status == "MAINT" }) }
+
+// drained says that it also has no session.
+func (t Task) drained(impatient bool) bool {
+	return t.out() && (impatient || t.all(func(s Server) bool { return s.Sessions == 0 }))
+}
+
+// broken says that neither Marathon nor a load balancer finds the task fit to serve: killing it loses nothing.
+func (t Task) broken() bool {
+	return !t.Alive && t.all(func(s Server) bool { return s.Sessions == 0 && (s.Status == "" || strings.HasPrefix(s.Status, "DOWN")) })
+}
