@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -118,7 +119,7 @@ func privateNetworks() []netip.Prefix {
 // error, or ErrHelp or ErrLongHelp.
 func Parse(args, environment []string) (Config, error) {
 	c := Default()
-	flags := flagSet(&c)
+	flags := flagSet(&c, slices.Concat(python, own)...)
 	args, err := plain(args)
 	if err != nil {
 		return Config{}, err
@@ -133,7 +134,7 @@ func Parse(args, environment []string) (Config, error) {
 		return Config{}, ErrLongHelp
 	}
 	env := environOf(environment)
-	if err := c.obey(env, flags); err != nil {
+	if err := obey(&c, slices.Concat(python, own, container), env, flags); err != nil {
 		return Config{}, err
 	}
 	c.Proxy.CertPEMs = env.certPEMs()

@@ -25,6 +25,7 @@ const (
 // command is one call of the program.
 type command struct {
 	args, environ []string
+	in            io.Reader
 	out, err      io.Writer
 }
 
@@ -36,6 +37,8 @@ func (c command) run() int {
 	switch verb {
 	case "demo":
 		return c.demo(c.args[1:])
+	case "zdd":
+		return c.zdd(c.args[1:])
 	case "version", "--version":
 		fmt.Fprintln(c.out, version())
 		return clean
@@ -53,6 +56,7 @@ func overview() string {
 	return config.Usage() + `
 Other verbs:
   demo      a simulated Marathon, the app of the DC/OS 101 tutorial and the load balancer, all in this process
+  zdd       replaces an app by its next version without downtime: Marathon-LB's zdd.py; zdd --help
   version   what this is and how it was built
   help      this text
 `

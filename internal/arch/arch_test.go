@@ -23,7 +23,7 @@ var topFolders = []string{"cmd", "config", "marathon", "proxy", "stats", "intern
 
 // arrows say which packages of ours a package may import. cmd may import all, and none imports cmd.
 var arrows = map[string][]string{
-	"config":                {"marathon", "proxy", "stats", "internal/route"},
+	"config":                {"marathon", "proxy", "stats", "internal/route", "internal/zdd"},
 	"marathon":              {"internal/route", "internal/hacfg"},
 	"marathon/marathontest": {},
 	"proxy":                 {"internal/route", "internal/h1"},
@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	"internal/h1":           {},
 	"internal/hacfg":        {},
 	"internal/meter":        {},
+	"internal/zdd":          {"marathon"},
 }
 
 // forTests may be imported by tests of any package beside its arrows: the simulated Marathon knows none of them.

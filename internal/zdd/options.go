@@ -27,7 +27,7 @@ type Options struct {
 	LinearIncrease uint
 	// Resume goes on with the deployment that exists.
 	Resume bool
-	// MaxWait is how long tasks that are taken out may have sessions before the deployment stops, see ForceKill.
+	// MaxWait is how long tasks that are taken out may have sessions before the deployment stops, or kills them if --force-kill is given.
 	MaxWait time.Duration
 	// NewInstances stops at as many new instances and keeps the rest old, a hybrid deployment; 0 for none.
 	NewInstances uint
@@ -38,7 +38,7 @@ type Options struct {
 	// PreKillHook is a program that is run before tasks are killed, with three arguments in JSON: the old app, the ids of the tasks,
 	// the new app. If it fails, the deployment stops.
 	PreKillHook string
-	// ForceKill kills tasks that still have sessions after MaxWait, as zdd.py did.
+	// ForceKill kills tasks that still have sessions after --max-wait, as zdd.py did.
 	ForceKill bool
 	// MaxStall is how long nothing at all may change before the deployment stops; 0 for ever.
 	MaxStall time.Duration
