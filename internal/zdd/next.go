@@ -63,50 +63,54 @@ func wait(format string, args ...any) Step { return Step{Why: fmt.Sprintf(format
 
 // Next is the step to take. With impatient, sessions of tasks that are taken out do not count any more.
 //
-// Whatever is seen, it kills only tasks that no load balancer sends requests to, as many as there are too many, while as many
-// serve as there are to be in the end; it deletes the old app only when all its tasks are such ones.
+// Whatever is seen, it kills only tasks that no load balancer sends requests to, while as many serve as there are to be in the end;
+// it deletes the old app only when all its tasks are such ones. And it kills all at once that are too many, or none: load
+// balancers take the app that was scaled last for the one that is to stay. If some were killed and no scaling of the new app followed,
+// because that is complete or because of an interruption, they would take new tasks out instead of the rest.
 func (p Plan) Next(v View, impatient bool) Step {
 	fresh, old := v.New.Instances, v.Old.Instances
 	surplus := fresh + old - p.Target
-	switch serving := v.New.serving(); {
+	next := p.grow(fresh, old)
+	serving, out := v.New.serving(), len(v.New.pick(Task.out))
+	switch {
 	case v.New.Deploying:
 		return wait("Marathon is at work on %s", v.New.ID)
 	case v.Unclear != "":
 		return wait("%s", v.Unclear)
+	case next > 0 && out > 0 && serving+out == fresh:
+		return Step{Kind: Move, Scale: next, Why: fmt.Sprintf("%s of %s taken out, since %s was scaled last", count(out, "task"), v.New.ID, v.Old.ID)}
 	case serving < fresh:
 		return wait("%d of %s of %s up on every load balancer", serving, count(fresh, "task"), v.New.ID)
-	case fresh >= p.goal() && p.New > 0 && surplus <= 0:
+	case p.New > 0 && next == 0 && surplus <= 0:
 		return Step{Kind: Done, Why: fmt.Sprintf("hybrid: %d new and %d old", fresh, old)}
 	}
-	next := p.grow(fresh, old)
-	if surplus <= 0 && next > 0 {
+	unused := old - len(v.Old.Tasks) // instances without a task
+	spare := min(surplus, fresh, old) - unused
+	switch {
+	case spare <= 0 && next > 0:
 		return Step{Kind: Move, Scale: next, Why: fmt.Sprintf("there is room for more of %s", v.New.ID)}
-	}
-	if v.Old.Deploying {
+	case v.Old.Deploying:
 		return wait("Marathon is at work on %s", v.Old.ID)
 	}
-	if broken := v.Old.pick(Task.broken); len(broken) > 0 && surplus > 0 && fresh < p.goal() {
-		broken = broken[:min(len(broken), surplus)]
-		return Step{Kind: Move, Kill: broken, Scale: next, Why: fmt.Sprintf("%s of %s serve nobody", count(len(broken), "task"), v.Old.ID)}
-	}
-	return p.retire(v, surplus, next, impatient)
+	return p.retire(v, spare, next, impatient)
 }
 
-// retire is the step that takes drained tasks of the old app away.
-func (p Plan) retire(v View, surplus, next int, impatient bool) Step {
-	gone := func(t Task) bool { return t.drained(impatient) || t.broken() }
-	idle := v.Old.pick(gone)
-	if p.New == 0 && v.New.Instances >= p.goal() && len(idle) == len(v.Old.Tasks) {
+// retire is the step that takes tasks of the old app away: spare of them.
+func (p Plan) retire(v View, spare, next int, impatient bool) Step {
+	broken := v.Old.pick(Task.broken)
+	idle := append(broken, v.Old.pick(func(t Task) bool { return t.drained(impatient) && !t.broken() })...)
+	all := p.New == 0 && next == 0
+	switch {
+	case all && len(idle) == len(v.Old.Tasks):
 		return Step{Kind: Delete, Kill: idle, Why: fmt.Sprintf("%s serves alone", v.New.ID)}
+	case all || spare <= 0 || len(idle) < spare:
+		return v.Old.awaitDrain(spare)
 	}
-	idle = idle[:min(len(idle), max(0, surplus))]
-	if len(idle) == 0 {
-		return v.Old.awaitDrain(surplus)
-	}
-	if up := v.New.serving() + v.Old.serving(); up < p.Target {
+	idle = idle[:spare]
+	if up := v.New.serving() + v.Old.serving(); up < p.Target && len(idle) > len(broken) {
 		return wait("%d of the %s that are to serve are up on every load balancer", up, count(p.Target, "task"))
 	}
-	return Step{Kind: Move, Kill: idle, Scale: next, Why: fmt.Sprintf("%s of %s drained", count(len(idle), "task"), v.Old.ID)}
+	return Step{Kind: Move, Kill: idle, Scale: next, Why: fmt.Sprintf("%s of %s can go", count(len(idle), "task"), v.Old.ID)}
 }
 
 // goal is how many instances the new app is to have in the end.
@@ -154,8 +158,8 @@ func (s Side) pick(fits func(Task) bool) []string {
 	return ids
 }
 
-// awaitDrain says what stands between the old app's tasks and their end.
-func (s Side) awaitDrain(surplus int) Step {
+// awaitDrain says what stands between so many of the old app's tasks and their end.
+func (s Side) awaitDrain(spare int) Step {
 	out, sessions := 0, 0
 	for _, t := range s.Tasks {
 		if t.out() {
@@ -165,8 +169,11 @@ func (s Side) awaitDrain(surplus int) Step {
 			}
 		}
 	}
-	if out == 0 {
-		return wait("no load balancer has taken tasks of %s out yet; %d can go", s.ID, surplus)
+	switch n := out + len(s.pick(Task.broken)); {
+	case s.Instances > len(s.Tasks):
+		return wait("%d of %s of %s have a task", len(s.Tasks), count(s.Instances, "instance"), s.ID)
+	case n < spare || n == 0:
+		return wait("%d of %s of %s taken out of every load balancer", out, count(spare, "spare task"), s.ID)
 	}
 	step := wait("%s of %s taken out, with %s", count(out, "task"), s.ID, count(sessions, "session"))
 	step.Busy = true

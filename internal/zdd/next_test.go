@@ -43,6 +43,8 @@ func TestNextStep(t *testing.T) {
 	one.Tasks[9].On[1].Status = "UP"
 	starting := tasks("n", 2, "UP")
 	starting.Tasks = starting.Tasks[:1]
+	pending := tasks("o", 9, "UP")
+	pending.Instances = 10
 	for _, c := range []struct {
 		name      string
 		plan      zdd.Plan
@@ -64,15 +66,18 @@ func TestNextStep(t *testing.T) {
 		{name: "sessions are waited for", plan: swap, view: zdd.View{New: tasks("n", 1, "UP"), Old: tasks("o", 9, "UP", "MAINT:2")}},
 		{name: "sessions are not waited for any more", plan: swap, view: zdd.View{New: tasks("n", 1, "UP"), Old: tasks("o", 9, "UP", "MAINT:2")}, impatient: true, kind: zdd.Move, kill: []string{"o9"}, scale: 2},
 		{name: "too few serve to kill what is drained", plan: swap, view: zdd.View{New: tasks("n", 1, "UP"), Old: tasks("o", 8, "UP", "DOWN:x", "MAINT")}},
-		{name: "no more are killed than are too many", plan: swap, view: zdd.View{New: tasks("n", 8, "UP"), Old: side("o", "UP", "UP", "MAINT", "MAINT", "MAINT")}, kind: zdd.Move, kill: []string{"o2", "o3", "o4"}, scale: 10},
+		{name: "no more are killed than are spare", plan: swap, view: zdd.View{New: tasks("n", 7, "UP"), Old: tasks("o", 3, "UP", "MAINT", "MAINT")}, kind: zdd.Move, kill: []string{"o3", "o4"}, scale: 10},
+		{name: "some of the spare ones have sessions", plan: swap, view: zdd.View{New: tasks("n", 5, "UP"), Old: tasks("o", 5, "UP", "MAINT", "MAINT:1")}},
 		{name: "a broken old task goes first", plan: swap, view: zdd.View{New: tasks("n", 1, "UP"), Old: tasks("o", 9, "UP", "DOWN")}, kind: zdd.Move, kill: []string{"o9"}, scale: 2},
 		{name: "an old app that serves nobody is replaced all the same", plan: zdd.Plan{Target: 3}, view: zdd.View{New: tasks("n", 1, "UP"), Old: side("o", "DOWN", "", "DOWN")}, kind: zdd.Move, kill: []string{"o0"}, scale: 2},
 		{name: "after an interruption between killing and scaling", plan: swap, view: zdd.View{New: tasks("n", 3, "UP"), Old: tasks("o", 7, "UP")}, kind: zdd.Move, scale: 5},
 		{name: "all drained", plan: swap, view: zdd.View{New: tasks("n", 10, "UP"), Old: tasks("o", 5, "MAINT")}, kind: zdd.Delete, kill: []string{"o0", "o1", "o2", "o3", "o4"}},
-		{name: "all but one drained", plan: swap, view: zdd.View{New: tasks("n", 10, "UP"), Old: tasks("o", 2, "MAINT", "MAINT:1")}, kind: zdd.Move, kill: []string{"o0", "o1"}},
+		{name: "all but one drained", plan: swap, view: zdd.View{New: tasks("n", 10, "UP"), Old: tasks("o", 2, "MAINT", "MAINT:1")}},
 		{name: "the last old task is gone", plan: swap, view: zdd.View{New: tasks("n", 10, "UP"), Old: side("o")}, kind: zdd.Delete},
 		{name: "all drained, but a new task is down", plan: swap, view: zdd.View{New: tasks("n", 9, "UP", "DOWN"), Old: tasks("o", 5, "MAINT")}},
 		{name: "a single instance", plan: zdd.Plan{Target: 1}, view: zdd.View{New: tasks("n", 1, "UP"), Old: side("o", "MAINT")}, kind: zdd.Delete, kill: []string{"o0"}},
+		{name: "new tasks are out since the old app was scaled last", plan: swap, view: zdd.View{New: tasks("n", 4, "UP", "MAINT"), Old: tasks("o", 6, "UP")}, kind: zdd.Move, scale: 10},
+		{name: "the old app has an instance without a task", plan: swap, view: zdd.View{New: tasks("n", 1, "UP"), Old: pending}, kind: zdd.Move, scale: 2},
 		{name: "linear", plan: zdd.Plan{Target: 10, Linear: 3}, view: zdd.View{New: tasks("n", 1, "UP"), Old: tasks("o", 9, "UP", "MAINT")}, kind: zdd.Move, kill: []string{"o9"}, scale: 4},
 		{name: "hybrid grows", plan: hybrid, view: zdd.View{New: tasks("n", 2, "UP"), Old: tasks("o", 8, "UP", "MAINT")}, kind: zdd.Move, kill: []string{"o8"}, scale: 3},
 		{name: "hybrid sheds", plan: hybrid, view: zdd.View{New: tasks("n", 3, "UP"), Old: tasks("o", 7, "UP", "MAINT")}, kind: zdd.Move, kill: []string{"o7"}},
@@ -134,6 +139,7 @@ func TestNoStepTakesAwayWhatServes(t *testing.T) {
 		p := zdd.Plan{Target: rapid.IntRange(1, 6).Draw(t, "target"), Linear: rapid.IntRange(0, 2).Draw(t, "linear")}
 		p.New = rapid.IntRange(0, p.Target).Draw(t, "hybrid")
 		v := zdd.View{New: side("n", fresh...), Old: side("o", old...)}
+		v.Old.Instances += rapid.IntRange(0, 2).Draw(t, "instances without a task")
 		step := p.Next(v, false)
 		up := 0
 		for _, s := range append(fresh, old...) {
@@ -157,8 +163,75 @@ func TestNoStepTakesAwayWhatServes(t *testing.T) {
 		if (drained || step.Kind == zdd.Delete) && up < p.Target {
 			t.Fatalf("%+v while %d of %d serve", step, up, p.Target)
 		}
-		if p.New > 0 && (step.Kind == zdd.Delete || step.Scale > p.New || len(old)-len(step.Kill) < min(len(old), p.Target-len(fresh))) {
+		if p.New > 0 && (step.Kind == zdd.Delete || step.Scale > p.New || v.Old.Instances-len(step.Kill) < min(v.Old.Instances, p.Target-len(fresh))) {
 			t.Fatalf("%+v is no step of a hybrid deployment", step)
 		}
+	})
+}
+
+// world is two apps and a load balancer that obeys section 3.9: the app that was scaled last is the one that stays.
+type world struct {
+	fresh, old int
+	oldLast    bool // the old app was scaled last
+}
+
+// view has the tasks a load balancer takes out in MAINT; some have a session still, by the bits of busy.
+func (w world) view(target, busy int) zdd.View {
+	v := zdd.View{New: tasks("n", w.fresh, "UP"), Old: tasks("o", w.old, "UP")}
+	goes, stays := &v.Old, w.fresh
+	if w.oldLast {
+		goes, stays = &v.New, w.old
+	}
+	for i := range min(len(goes.Tasks), stays, max(0, w.fresh+w.old-target)) {
+		goes.Tasks[i].On[0] = zdd.Server{Status: "MAINT", Sessions: busy >> i & 1}
+		goes.Tasks[i].On[1].Status = "MAINT"
+	}
+	return v
+}
+
+// Between any two requests a deployment may be interrupted and gone on with, even by a hybrid one being completed or taken back.
+func TestEveryDeploymentComesToItsEndHoweverItIsInterrupted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := world{fresh: 1, old: rapid.IntRange(1, 12).Draw(t, "instances")}
+		p := zdd.Plan{Target: w.old, Linear: rapid.IntRange(0, 3).Draw(t, "linear")}
+		p.New = rapid.IntRange(0, p.Target).Draw(t, "hybrid")
+		for round := range 300 {
+			busy := 0
+			if round < 100 { // after that sessions end and nobody interrupts
+				busy = rapid.IntRange(0, 1<<12-1).Draw(t, "busy")
+			}
+			step := p.Next(w.view(p.Target, busy), false)
+			switch step.Kind {
+			case zdd.Delete:
+				if p.New > 0 || w.fresh < p.Target {
+					t.Fatalf("deleted at %+v", w)
+				}
+				return
+			case zdd.Done:
+				if p.New == 0 || w.fresh != p.New || w.old != p.Target-p.New {
+					t.Fatalf("done at %+v", w)
+				}
+				p.New = 0 // it is completed
+				if rapid.Bool().Draw(t, "taken back") {
+					w.fresh, w.old, w.oldLast = w.old, w.fresh, !w.oldLast
+					if w.fresh == 0 {
+						return
+					}
+				}
+				continue
+			case zdd.Move:
+				if n := len(step.Kill); n > 0 {
+					w.old, w.oldLast = w.old-n, true
+				}
+				interrupted := round < 100 && rapid.Bool().Draw(t, "interrupted")
+				if step.Scale > 0 && !interrupted {
+					w.fresh, w.oldLast = step.Scale, false
+				}
+			}
+			if w.fresh+w.old < p.Target {
+				t.Fatalf("too few at %+v", w)
+			}
+		}
+		t.Fatalf("no end of %+v at %+v", p, w)
 	})
 }
