@@ -150,7 +150,9 @@ func choose(colours []App, o *Options) (young, old *App, p Plan, err error) {
 func sizes(apps ...*App) string {
 	var parts []string
 	for _, a := range apps {
-		parts = append(parts, fmt.Sprintf("%s has %s", a.ID, count(a.Instances, "instance")))
+		if a != nil { // before the new app exists
+			parts = append(parts, fmt.Sprintf("%s has %s", a.ID, count(a.Instances, "instance")))
+		}
 	}
 	return strings.Join(parts, ", ")
 }

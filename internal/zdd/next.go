@@ -53,7 +53,7 @@ const (
 // Step is what to do next.
 type Step struct {
 	Kind  Kind
-	Kill  []string // tasks of the old app; with Delete those that go with it
+	Kill  []string // tasks of one of the apps; with Delete those that go with the old one
 	Scale int      // the new app's next size; 0 leaves it
 	Busy  bool     // Wait: for nothing but sessions that end
 	Why   string   // in words
@@ -77,8 +77,8 @@ func (p Plan) Next(v View, impatient bool) Step {
 		return wait("Marathon is at work on %s", v.New.ID)
 	case v.Unclear != "":
 		return wait("%s", v.Unclear)
-	case next > 0 && out > 0 && serving+out == fresh:
-		return Step{Kind: Move, Scale: next, Why: fmt.Sprintf("%s of %s taken out, since %s was scaled last", count(out, "task"), v.New.ID, v.Old.ID)}
+	case out > 0 && serving+out == fresh:
+		return p.turn(v, next, impatient)
 	case serving < fresh:
 		return wait("%d of %s of %s up on every load balancer", serving, count(fresh, "task"), v.New.ID)
 	case p.New > 0 && next == 0 && surplus <= 0:
@@ -95,6 +95,27 @@ func (p Plan) Next(v View, impatient bool) Step {
 	return p.retire(v, spare, next, impatient)
 }
 
+// turn is the step that has load balancers take tasks of the old app out instead of the new one's: the new app is scaled. Where it
+// is as large as it shall be, that is down: it loses what is out, to grow again.
+func (p Plan) turn(v View, next int, impatient bool) Step {
+	out := v.New.pick(Task.out)
+	why := fmt.Sprintf("%s of %s taken out, since %s was scaled last", count(len(out), "task"), v.New.ID, v.Old.ID)
+	idle := v.New.pick(func(t Task) bool { return t.drained(impatient) })
+	switch up := v.New.serving() + v.Old.serving(); {
+	case next > 0:
+		return Step{Kind: Move, Scale: next, Why: why}
+	case len(idle) < len(out):
+		return v.New.awaitDrain(len(out))
+	case up < p.Target:
+		return p.awaitServing(up)
+	}
+	return Step{Kind: Move, Kill: idle, Why: why}
+}
+
+func (p Plan) awaitServing(up int) Step {
+	return wait("%d of the %s that are to serve are up on every load balancer", up, count(p.Target, "task"))
+}
+
 // retire is the step that takes tasks of the old app away: spare of them.
 func (p Plan) retire(v View, spare, next int, impatient bool) Step {
 	broken := v.Old.pick(Task.broken)
@@ -108,7 +129,7 @@ func (p Plan) retire(v View, spare, next int, impatient bool) Step {
 	}
 	idle = idle[:spare]
 	if up := v.New.serving() + v.Old.serving(); up < p.Target && len(idle) > len(broken) {
-		return wait("%d of the %s that are to serve are up on every load balancer", up, count(p.Target, "task"))
+		return p.awaitServing(up)
 	}
 	return Step{Kind: Move, Kill: idle, Scale: next, Why: fmt.Sprintf("%s of %s can go", count(len(idle), "task"), v.Old.ID)}
 }

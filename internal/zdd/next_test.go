@@ -77,6 +77,8 @@ func TestNextStep(t *testing.T) {
 		{name: "all drained, but a new task is down", plan: swap, view: zdd.View{New: tasks("n", 9, "UP", "DOWN"), Old: tasks("o", 5, "MAINT")}},
 		{name: "a single instance", plan: zdd.Plan{Target: 1}, view: zdd.View{New: tasks("n", 1, "UP"), Old: side("o", "MAINT")}, kind: zdd.Delete, kill: []string{"o0"}},
 		{name: "new tasks are out since the old app was scaled last", plan: swap, view: zdd.View{New: tasks("n", 4, "UP", "MAINT"), Old: tasks("o", 6, "UP")}, kind: zdd.Move, scale: 10},
+		{name: "so are those of a new app that has its size", plan: swap, view: zdd.View{New: tasks("n", 9, "UP", "MAINT"), Old: tasks("o", 1, "UP")}, kind: zdd.Move, kill: []string{"n9"}},
+		{name: "and one of them has a session", plan: swap, view: zdd.View{New: tasks("n", 9, "UP", "MAINT:1"), Old: tasks("o", 1, "UP")}},
 		{name: "the old app has an instance without a task", plan: swap, view: zdd.View{New: tasks("n", 1, "UP"), Old: pending}, kind: zdd.Move, scale: 2},
 		{name: "linear", plan: zdd.Plan{Target: 10, Linear: 3}, view: zdd.View{New: tasks("n", 1, "UP"), Old: tasks("o", 9, "UP", "MAINT")}, kind: zdd.Move, kill: []string{"o9"}, scale: 4},
 		{name: "hybrid grows", plan: hybrid, view: zdd.View{New: tasks("n", 2, "UP"), Old: tasks("o", 8, "UP", "MAINT")}, kind: zdd.Move, kill: []string{"o8"}, scale: 3},
@@ -147,7 +149,15 @@ func TestNoStepTakesAwayWhatServes(t *testing.T) {
 				up++
 			}
 		}
-		drained := false
+		drained, ofNew := false, 0
+		for i, s := range fresh {
+			if slices.Contains(step.Kill, fmt.Sprint("n", i)) {
+				drained, ofNew = true, ofNew+1
+				if s != "MAINT" {
+					t.Fatalf("kills a new task that is %q", s)
+				}
+			}
+		}
 		for i, s := range old {
 			if !slices.Contains(step.Kill, fmt.Sprint("o", i)) {
 				if step.Kind == zdd.Delete && s != "MAINT" && s != "DOWN" && s != "" {
@@ -163,7 +173,7 @@ func TestNoStepTakesAwayWhatServes(t *testing.T) {
 		if (drained || step.Kind == zdd.Delete) && up < p.Target {
 			t.Fatalf("%+v while %d of %d serve", step, up, p.Target)
 		}
-		if p.New > 0 && (step.Kind == zdd.Delete || step.Scale > p.New || v.Old.Instances-len(step.Kill) < min(v.Old.Instances, p.Target-len(fresh))) {
+		if p.New > 0 && (step.Kind == zdd.Delete || step.Scale > p.New || v.Old.Instances-len(step.Kill)+ofNew < min(v.Old.Instances, p.Target-len(fresh))) {
 			t.Fatalf("%+v is no step of a hybrid deployment", step)
 		}
 	})
@@ -189,16 +199,20 @@ func (w world) view(target, busy int) zdd.View {
 	return v
 }
 
-// Between any two requests a deployment may be interrupted and gone on with, even by a hybrid one being completed or taken back.
+// Between any two requests a deployment may be interrupted, and then gone on with, completed or taken back.
 func TestEveryDeploymentComesToItsEndHoweverItIsInterrupted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := world{fresh: 1, old: rapid.IntRange(1, 12).Draw(t, "instances")}
-		p := zdd.Plan{Target: w.old, Linear: rapid.IntRange(0, 3).Draw(t, "linear")}
-		p.New = rapid.IntRange(0, p.Target).Draw(t, "hybrid")
+		n := rapid.IntRange(1, 12).Draw(t, "instances")
+		w := world{fresh: rapid.IntRange(1, n).Draw(t, "new"), oldLast: rapid.Bool().Draw(t, "old last")}
+		w.old = rapid.IntRange(n-w.fresh, n).Draw(t, "old")
+		p := zdd.Plan{Target: n, Linear: rapid.IntRange(0, 3).Draw(t, "linear"), New: rapid.IntRange(0, n).Draw(t, "hybrid")}
 		for round := range 300 {
-			busy := 0
-			if round < 100 { // after that sessions end and nobody interrupts
+			busy, troubled := 0, round < 100 // after that sessions end and nobody interrupts
+			if troubled {
 				busy = rapid.IntRange(0, 1<<12-1).Draw(t, "busy")
+			}
+			if back := troubled && rapid.IntRange(0, 9).Draw(t, "taken back") == 0; back && w.old > 0 {
+				w, p.New = world{fresh: w.old, old: w.fresh, oldLast: !w.oldLast}, 0
 			}
 			step := p.Next(w.view(p.Target, busy), false)
 			switch step.Kind {
@@ -208,25 +222,12 @@ func TestEveryDeploymentComesToItsEndHoweverItIsInterrupted(t *testing.T) {
 				}
 				return
 			case zdd.Done:
-				if p.New == 0 || w.fresh != p.New || w.old != p.Target-p.New {
+				if p.New == 0 || w.fresh < p.New || w.fresh+w.old != p.Target {
 					t.Fatalf("done at %+v", w)
 				}
-				p.New = 0 // it is completed
-				if rapid.Bool().Draw(t, "taken back") {
-					w.fresh, w.old, w.oldLast = w.old, w.fresh, !w.oldLast
-					if w.fresh == 0 {
-						return
-					}
-				}
-				continue
+				p.New = 0 // now it is completed
 			case zdd.Move:
-				if n := len(step.Kill); n > 0 {
-					w.old, w.oldLast = w.old-n, true
-				}
-				interrupted := round < 100 && rapid.Bool().Draw(t, "interrupted")
-				if step.Scale > 0 && !interrupted {
-					w.fresh, w.oldLast = step.Scale, false
-				}
+				w.take(step, troubled && rapid.Bool().Draw(t, "interrupted"))
 			}
 			if w.fresh+w.old < p.Target {
 				t.Fatalf("too few at %+v", w)
@@ -234,4 +235,17 @@ func TestEveryDeploymentComesToItsEndHoweverItIsInterrupted(t *testing.T) {
 		}
 		t.Fatalf("no end of %+v at %+v", p, w)
 	})
+}
+
+// take is what Marathon makes of a step, of which an interruption leaves the first half.
+func (w *world) take(step zdd.Step, interrupted bool) {
+	switch n := len(step.Kill); {
+	case n > 0 && step.Kill[0][0] == 'n':
+		w.fresh, w.oldLast = w.fresh-n, false
+	case n > 0:
+		w.old, w.oldLast = w.old-n, true
+	}
+	if step.Scale > 0 && !interrupted {
+		w.fresh, w.oldLast = step.Scale, false
+	}
 }
