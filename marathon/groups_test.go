@@ -188,3 +188,15 @@ func TestAGroupCannotTakeTheNameOfAnApp(t *testing.T) {
 	}
 	wantProblem(t, c.Problems(), "HAPROXY_0_PORT=the backend name web_10000 is that of port 0 of /web")
 }
+
+// The older app began with three instances and has ten now. Marathon-LB goes by its label as soon as it was scaled last, which a
+// deployment does with each task it kills: the new task would be taken out for good.
+func TestTheTargetIsThatOfTheDeploymentInHand(t *testing.T) {
+	label := func(target, at string) []string {
+		return []string{"HAPROXY_DEPLOYMENT_NEW_INSTANCES", "1", "HAPROXY_DEPLOYMENT_TARGET_INSTANCES", target, "HAPROXY_DEPLOYMENT_STARTED_AT", at}
+	}
+	_, change := compile(external(), shade("/web-b", 9, 9, noon, label("3", oldDate)...), shade("/web-g", 1, 1, noon.Add(-time.Minute), label("10", newDate)...))
+	if got := drainsOf(change.SetBackends[0]); got != "0" {
+		t.Errorf("drains %s", got)
+	}
+}
