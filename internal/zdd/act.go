@@ -23,7 +23,7 @@ func (d *deployment) list(ctx context.Context) ([]App, error) {
 		return nil, err
 	}
 	if answer.Apps == nil {
-		return nil, fail(NoMarathon, "Marathon: %w: GET /v2/apps", marathon.ErrNoApps)
+		return nil, fail(NoMarathon, "from Marathon: %w: GET /v2/apps", marathon.ErrNoApps)
 	}
 	var apps []App
 	for _, text := range answer.Apps {
@@ -44,7 +44,7 @@ func (d *deployment) readApp(ctx context.Context, a *App) error {
 		return err
 	}
 	if answer.App == nil || answer.App.ID != a.ID {
-		return fail(NoMarathon, "Marathon: the answer is not about %s", a.ID)
+		return fail(NoMarathon, "from Marathon: the answer is not about %s", a.ID)
 	}
 	*a = *answer.App
 	return nil
@@ -59,7 +59,7 @@ func (d *deployment) read(ctx context.Context, path string, into any) error {
 		return json.Unmarshal(text, into)
 	})
 	if err != nil && ctx.Err() == nil {
-		err = &Error{Code: NoMarathon, Err: fmt.Errorf("Marathon: %w", err)}
+		err = &Error{Code: NoMarathon, Err: fmt.Errorf("from Marathon: %w", err)}
 	}
 	return err
 }
@@ -101,7 +101,7 @@ func (d *deployment) write(ctx context.Context, code Code, method, path string, 
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	}
-	return "", &Error{Code: code, Err: fmt.Errorf("Marathon: %w", err)}
+	return "", &Error{Code: code, Err: fmt.Errorf("from Marathon: %w", err)}
 }
 
 func holder(no *marathon.Refusal) string {
@@ -117,7 +117,7 @@ func (d *deployment) create(ctx context.Context, def Definition) error {
 		case err == nil:
 			return nil
 		case !errors.As(err, &no) || !no.Locked():
-			return &Error{Code: CreationFailed, Err: fmt.Errorf("Marathon: %w", err)}
+			return &Error{Code: CreationFailed, Err: fmt.Errorf("from Marathon: %w", err)}
 		}
 		if _, err := d.bear(wait("%s", holder(no))); err != nil {
 			return err

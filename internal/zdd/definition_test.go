@@ -169,6 +169,15 @@ func TestServersAreReadByTheNamesOfColumns(t *testing.T) {
 	if err != nil || len(servers) != 2 || servers["a"] != (zdd.Server{Status: "MAINT", Sessions: 3}) || servers["c"] != (zdd.Server{Status: "DOWN 1/2"}) {
 		t.Errorf("%v, %v", servers, err)
 	}
+	f, err := os.Open("../../stats/testdata/mlb-stats-static103.csv") // HAProxy's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	servers, err = zdd.ReadServers(f, "web_10001")
+	if err != nil || len(servers) != 5 || servers["10_0_1_14_31004"].Status != "MAINT" {
+		t.Errorf("%v, %v", servers, err)
+	}
 	for _, text := range []string{"", "<html>\n", "# pxname,svname,qcur,scur\n", "# pxname,svname,qcur,scur,status\nweb_1,a,x,0,UP\n"} {
 		if servers, err := zdd.ReadServers(strings.NewReader(text), "web_1"); err == nil {
 			t.Errorf("%q gives %v", text, servers)

@@ -6,6 +6,6 @@
 // with --resume.
 //
 // Read in this order: options.go (what is asked for, what may come out), definition.go (the JSON file and what is made of it),
-// colours.go (who replaces whom, to what end), next.go (the step to take, a pure function of what was seen), view.go and balancer.go
-// (seeing), deploy.go (the loop), act.go (what changes something), hook.go (the operator's words).
+// colours.go (who replaces whom, to what end), side.go (what can be seen of an app), next.go (the step to take, a pure function of
+// what was seen), view.go and balancer.go (seeing), deploy.go (the loop), act.go (what changes something), hook.go (who may object).
 package zdd
