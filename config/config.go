@@ -134,7 +134,7 @@ func Parse(args, environment []string) (Config, error) {
 		return Config{}, ErrLongHelp
 	}
 	env := environOf(environment)
-	if err := obey(&c, slices.Concat(python, own, container), env, flags); err != nil {
+	if err := c.obey(env, flags); err != nil {
 		return Config{}, err
 	}
 	c.Proxy.CertPEMs = env.certPEMs()

@@ -76,7 +76,7 @@ func ParseZDD(args, environment []string) (ZDD, error) {
 	case flags.Changed("longhelp"):
 		return ZDD{}, ErrLongHelp
 	}
-	if err := obey(&c, zddPython, environOf(environment), flags); err != nil {
+	if err := obeyRows(&c, zddPython, environOf(environment), flags); err != nil {
 		return ZDD{}, err
 	}
 	for _, name := range []string{"marathon", "marathon-lb", "json"} {
