@@ -91,6 +91,7 @@ func (l *loop) connected(t *trip) {
 	t.exchange.connect(t.server.reused, l.now)
 	t.server.unlist()
 	if t.tunnels {
+		t.try.server.Reached()
 		l.beginTunnel(t)
 		return
 	}
