@@ -11,21 +11,33 @@ import (
 
 // argv reads arguments as Python's argparse did for marathon_lb.py.
 type argv struct {
-	in  []string // what is still to be read
-	out []string // plain flags
+	rows rowSets
+	hint string   // what may stand first
+	in   []string // what is still to be read
+	out  []string // plain flags
 }
+
+// rowSets are the flags of a verb. A prefix of a name means one of the first set that has a flag for it.
+type rowSets [][]row
+
+// balancing are the flags of the load balancer.
+func balancing() rowSets { return rowSets{python, own} }
 
 // plain turns the habits of marathon_lb.py's users into plain flags, "--name" or "--name=value", one argument each: "sse" or
 // "poll" as first argument, several values after one flag, unambiguous prefixes of names, short flags in a cluster. What is
 // plain already stays as it is.
 func plain(args []string) ([]string, error) {
-	a := argv{in: args}
+	a := argv{rows: balancing(), hint: "only sse or poll may stand first, ", in: args}
 	if len(args) > 0 && (args[0] == string(SSE) || args[0] == string(Poll)) {
 		a.in = args[1:]
 		if args[0] == string(SSE) {
 			a.out = append(a.out, "--sse")
 		}
 	}
+	return a.all()
+}
+
+func (a *argv) all() ([]string, error) {
 	for len(a.in) > 0 {
 		word := a.in[0]
 		a.in = a.in[1:]
@@ -41,22 +53,22 @@ func (a *argv) read(word string) error {
 	case word == "--" && len(a.in) == 0:
 		return nil
 	case word == "--":
-		return unexpected(a.in[0])
+		return a.unexpected(a.in[0])
 	case !isFlag(word):
-		return unexpected(word)
+		return a.unexpected(word)
 	case !strings.HasPrefix(word, "--"):
 		return a.cluster(word)
 	}
 	name, value, has := strings.Cut(word[2:], "=")
-	r, err := rowFor(name)
+	r, err := a.rows.find(name)
 	if err != nil {
 		return err
 	}
 	return a.flag(r, value, has)
 }
 
-func unexpected(word string) error {
-	return fmt.Errorf("%q: unexpected argument; only sse or poll may stand first, a value must follow its flag", word)
+func (a *argv) unexpected(word string) error {
+	return fmt.Errorf("%q: unexpected argument; %sa value must follow its flag", word, a.hint)
 }
 
 var number = regexp.MustCompile(`^-\d*\.?\d+$`)
@@ -70,16 +82,17 @@ func isFlag(word string) bool {
 
 // cluster reads short flags: -H, -sH, -mURL, -m=URL, -sHm URL.
 func (a *argv) cluster(word string) error {
+	short := a.rows[0]
 	for letters := word[1:]; letters != ""; {
-		i := slices.IndexFunc(python, func(r row) bool { return r.short == letters[:1] })
+		i := slices.IndexFunc(short, func(r row) bool { return r.short == letters[:1] })
 		if i < 0 {
 			return fmt.Errorf("%s: there is no flag -%.1s; --help lists the flags", word, letters)
 		}
 		letters = letters[1:]
-		if value, has := strings.CutPrefix(letters, "="); has || python[i].arg != "" {
-			return a.flag(python[i], value, letters != "")
+		if value, has := strings.CutPrefix(letters, "="); has || short[i].arg != "" {
+			return a.flag(short[i], value, letters != "")
 		}
-		if err := a.flag(python[i], "", false); err != nil {
+		if err := a.flag(short[i], "", false); err != nil {
 			return err
 		}
 	}
@@ -119,15 +132,15 @@ func (a *argv) values(several bool) int {
 	return n
 }
 
-// rowFor finds a flag by its name or an unambiguous prefix of it. A prefix means a flag of marathon_lb.py if it can, so that
+// find finds a flag by its name or an unambiguous prefix of it. A prefix means a flag of marathon_lb.py if it can, so that
 // flags of our own never make an old command line ambiguous.
-func rowFor(name string) (row, error) {
-	for _, rows := range [][]row{python, own} {
+func (sets rowSets) find(name string) (row, error) {
+	for _, rows := range sets {
 		if i := slices.IndexFunc(rows, func(r row) bool { return r.long == name }); i >= 0 {
 			return rows[i], nil
 		}
 	}
-	for _, rows := range [][]row{python, own} {
+	for _, rows := range sets {
 		var fit []row
 		for _, r := range rows {
 			if name != "" && strings.HasPrefix(r.long, name) {
@@ -142,12 +155,12 @@ func rowFor(name string) (row, error) {
 			return row{}, fmt.Errorf("--%s is ambiguous: it may mean --%s or --%s", name, fit[0].long, fit[1].long)
 		}
 	}
-	return row{}, unknown(name)
+	return row{}, sets.unknown(name)
 }
 
-func unknown(name string) error {
+func (sets rowSets) unknown(name string) error {
 	nearest, least := "", 1+min(3, len(name)/2) // more typing errors than that make another word
-	for _, r := range slices.Concat(python, own) {
+	for _, r := range slices.Concat(sets...) {
 		if d := levenshtein.ComputeDistance(name, r.long); d < least {
 			nearest, least = r.long, d
 		}

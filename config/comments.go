@@ -2,7 +2,7 @@
 
 package config
 
-// comments are the fields' own, by the field's path in Config.
+// comments are the fields' own, by the field's path in Config or ZDD.
 var comments = map[string]string{
 	"Log.Encoding":               "how a log line is written: json or console",
 	"Log.Level":                  "the least severe level that is logged, by its Python name: CRITICAL, ERROR, WARNING, INFO, DEBUG or NOTSET",
@@ -46,4 +46,20 @@ var comments = map[string]string{
 	"Proxy.TrustedProxies":       "the networks whose X-Forwarded-Proto is believed; what others send is replaced",
 	"Stats.Bind":                 "where the stats page, metrics and the /v1 API are served",
 	"Stats.Maps":                 "shows which host and which app id leads to which backend, at /_haproxy_getvhostmap and /_haproxy_getappmap",
+	"ZDD.Balancers":              "the base URLs of the load balancers' statistics (http://marathon-lb.marathon.mesos:9090). Each address a name has, IPv4 and IPv6, is a load balancer whose word counts",
+	"ZDD.CompleteCur":            "completes a hybrid or interrupted deployment: the older app is deleted",
+	"ZDD.CompletePrev":           "takes a hybrid or interrupted deployment back: the newer app is deleted",
+	"ZDD.DryRun":                 "prints the definition, or where a deployment exists the next step, and changes nothing",
+	"ZDD.Force":                  "never asks",
+	"ZDD.ForceKill":              "kills tasks that still have sessions after --max-wait, as zdd.py did",
+	"ZDD.InitialInstances":       "the number of instances the new app begins with",
+	"ZDD.JSON":                   "the file with the app's definition",
+	"ZDD.LinearIncrease":         "adds as many instances in each step, instead of half as many again; 0 for the latter",
+	"ZDD.Marathon":               "Marathon's base URL (http://master.mesos:8080), or several of one Marathon, tried in order",
+	"ZDD.MaxStall":               "how long nothing at all may change before the deployment stops; 0 for ever",
+	"ZDD.MaxWait":                "how long tasks that are taken out may have sessions before the deployment stops, or kills them if --force-kill is given",
+	"ZDD.NewInstances":           "stops at as many new instances and keeps the rest old, a hybrid deployment; 0 for none",
+	"ZDD.PreKillHook":            "a program that is run before tasks are killed, with three arguments in JSON: the old app, the ids of the tasks, the new app. If it fails, the deployment stops",
+	"ZDD.Resume":                 "goes on with the deployment that exists",
+	"ZDD.StepDelay":              "the time between two looks",
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -118,7 +119,7 @@ func privateNetworks() []netip.Prefix {
 // error, or ErrHelp or ErrLongHelp.
 func Parse(args, environment []string) (Config, error) {
 	c := Default()
-	flags := flagSet(&c)
+	flags := flagSet(&c, slices.Concat(python, own)...)
 	args, err := plain(args)
 	if err != nil {
 		return Config{}, err

@@ -67,9 +67,14 @@ func (e environ) certPEMs() []proxy.CertPEM {
 	return all
 }
 
-// obey sets the fields of rows that no flag has set.
+// obey sets the fields that no flag has set.
 func (c *Config) obey(env environ, flags *pflag.FlagSet) error {
-	for _, r := range slices.Concat(python, own, container) {
+	return obeyRows(c, slices.Concat(python, own, container), env, flags)
+}
+
+// obeyRows sets the fields of rows that no flag has set, in c, a pointer to Config or ZDD.
+func obeyRows(c any, rows []row, env environ, flags *pflag.FlagSet) error {
+	for _, r := range rows {
 		if r.field == "" || r.field == certField || r.long != "" && flags.Changed(r.long) {
 			continue
 		}

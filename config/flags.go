@@ -110,9 +110,10 @@ var container = []row{
 // ourPrefix begins the environment variable of each option that has a flag and an effect.
 const ourPrefix = "MARATHON_LB_"
 
-// variable is the name of the row's own environment variable, empty if it has none. A switch that stores a constant has none.
+// variable is the name of the row's own environment variable, empty if it has none. A switch that stores a constant has none, and no
+// flag of zdd: what it does should be seen on its command line.
 func (r row) variable() string {
-	if r.long == "" || r.field == "" || r.constant != "" {
+	if r.long == "" || r.field == "" || r.constant != "" || strings.HasPrefix(r.field, zddField) {
 		return ""
 	}
 	return ourPrefix + strings.ToUpper(strings.ReplaceAll(r.long, "-", "_"))

@@ -45,6 +45,14 @@ func port(text string) (int, error) {
 	return int(n), nil
 }
 
+func count(text string) (uint, error) {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return 0, errors.New("it must be a whole number, not negative")
+	}
+	return uint(n), nil
+}
+
 // packageDefaults is what the DC/OS package always puts into HAPROXY_GLOBAL_DEFAULT_OPTIONS, so it says nothing.
 const packageDefaults = "redispatch,http-server-close,dontlognull"
 

@@ -26,7 +26,7 @@ func (r row) help() string {
 // Usage lists the flags that have an effect.
 func Usage() string {
 	c := Default()
-	flags := flagSet(&c)
+	flags := flagSet(&c, slices.Concat(python, own)...)
 	for _, r := range python {
 		if r.effect != obeyed && r.effect != asked {
 			flags.Lookup(r.long).Hidden = true
@@ -50,20 +50,20 @@ what is meant. A length of time is '30s', '5m' or a plain number of seconds; an 
 
 ## Flags of marathon_lb.py
 `))
-	section(&b, python)
+	c := Default()
+	section(&b, &c, python)
 	b.WriteString("\n## Our own flags\n")
-	section(&b, own)
+	section(&b, &c, own)
 	b.WriteString("\n## Variables of Marathon-LB's container\n\n`PORTS` need not be set.\n")
-	section(&b, container)
+	section(&b, &c, container)
 	return b.String()
 }
 
-func section(b *strings.Builder, rows []row) {
-	c := Default()
+func section(b *strings.Builder, c any, rows []row) {
 	for _, r := range rows {
 		fmt.Fprintf(b, "\n**%s**  \n", strings.TrimSpace(strings.Join(r.names(), ", ")+" "+r.arg))
 		b.WriteString(r.help() + ".")
-		if text := newValue(&c, r).String(); r.field != "" && r.constant == "" && text != "" && text != "false" {
+		if text := newValue(c, r).String(); r.field != "" && r.constant == "" && text != "" && text != "false" {
 			fmt.Fprintf(b, " Default: `%s`.", text)
 		}
 		if vars := r.variables(); r.long != "" && len(vars) > 0 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,11 +20,12 @@ import (
 // value writes a row's text into its field; of a row without field it keeps the text. It is pflag's Value.
 type value struct {
 	row   row
-	field any // pointer into Config
+	field any // pointer into Config or ZDD
 	set   bool
 }
 
-func newValue(c *Config, r row) *value {
+// newValue binds a row to its field in c, a pointer to Config or ZDD.
+func newValue(c any, r row) *value {
 	if r.field == "" {
 		return &value{row: r, field: new(string)}
 	}
@@ -36,11 +36,11 @@ func newValue(c *Config, r row) *value {
 	return &value{row: r, field: at.Addr().Interface()}
 }
 
-// flagSet is every flag, bound to the fields of c.
-func flagSet(c *Config) *pflag.FlagSet {
+// flagSet is the rows as flags, bound to the fields of c.
+func flagSet(c any, rows ...row) *pflag.FlagSet {
 	flags := pflag.NewFlagSet("marathon-lb", pflag.ContinueOnError)
 	flags.SortFlags = false
-	for _, r := range slices.Concat(python, own) {
+	for _, r := range rows {
 		f := flags.VarPF(newValue(c, r), r.long, r.short, r.help())
 		if r.arg == "" {
 			f.NoOptDefVal = "true"
@@ -81,6 +81,8 @@ func (v *value) Set(text string) (err error) {
 		*p, err = oneOf(text, JSON, Console)
 	case *int:
 		*p, err = port(text)
+	case *uint:
+		*p, err = count(text)
 	case *proxy.AuthScope:
 		*p, err = oneOf(text, proxy.AuthAll, proxy.AuthVHost)
 	case *proxy.TLSVersion:

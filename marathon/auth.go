@@ -131,7 +131,7 @@ func (a *authorize) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// send sends the request; where credentials are refused that can be renewed, once more with the new ones. Requests have no body.
+// send sends the request; where credentials are refused that can be renewed, once more with the new ones.
 func (a *authorize) send(r *http.Request) (*http.Response, error) {
 	if a.credentials == nil || !a.trust.has(r.URL) {
 		return a.next.RoundTrip(r)
@@ -144,6 +144,11 @@ func (a *authorize) send(r *http.Request) (*http.Response, error) {
 		}
 		again := r.Clone(r.Context())
 		again.Header.Set("Authorization", value)
+		if r.GetBody != nil {
+			if again.Body, err = r.GetBody(); err != nil {
+				return nil, fmt.Errorf("credentials: body of the request: %w", err)
+			}
+		}
 		resp, err := a.next.RoundTrip(again)
 		renewable, ok := a.credentials.(Renewable)
 		if err != nil || resp.StatusCode != http.StatusUnauthorized || !ok {
@@ -161,7 +166,7 @@ func (a *authorize) send(r *http.Request) (*http.Response, error) {
 // ErrRedirect says that Marathon's redirect was not followed.
 var ErrRedirect = errors.New("redirect refused")
 
-// checkRedirect follows at most three, and none from https to http.
+// checkRedirect follows at most three, none from https to http, and none that makes a GET of a request that changes something.
 func (t *trust) checkRedirect(r *http.Request, via []*http.Request) error {
 	last := via[len(via)-1]
 	switch {
@@ -169,6 +174,8 @@ func (t *trust) checkRedirect(r *http.Request, via []*http.Request) error {
 		return fmt.Errorf("%w: more than 3", ErrRedirect)
 	case last.URL.Scheme == "https" && r.URL.Scheme != "https":
 		return fmt.Errorf("%w: from https to %s", ErrRedirect, r.URL.Scheme)
+	case last.Method != r.Method:
+		return fmt.Errorf("%w: from %s to %s", ErrRedirect, last.Method, r.Method)
 	}
 	t.learn(last.URL, r.URL)
 	return nil

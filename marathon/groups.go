@@ -135,10 +135,11 @@ func (m *merger) combine(seen, next colour) colour {
 	}
 	target, known := 1, true
 	if _, staged := young.app.Labels[newLabel]; staged {
+		// The older app's own label is of an earlier deployment, and may be long out of date.
+		target, known = m.target(young.app, old.app)
 		if old.app.VersionInfo.LastScalingAt.After(young.app.VersionInfo.LastScalingAt.Time) {
 			old, young = young, old // the colour that gains tasks is the one that comes
 		}
-		target, known = m.target(young.app, old.app)
 	}
 	if before.Equal(after) {
 		m.problem(&young.app, startedLabel, "neither app of the group says when it began, so no task of either drains", "let zdd set it, or set it to a time such as 2016-02-01T14:13:42")

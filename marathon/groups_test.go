@@ -229,3 +229,15 @@ func TestTheOldestAppOfAGroupDecidesBetweenTwoPasswords(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// The older app began with three instances and has ten now. Marathon-LB goes by its label as soon as it was scaled last, which a
+// deployment does with each task it kills: the new task would be taken out for good.
+func TestTheTargetIsThatOfTheDeploymentInHand(t *testing.T) {
+	label := func(target, at string) []string {
+		return []string{"HAPROXY_DEPLOYMENT_NEW_INSTANCES", "1", "HAPROXY_DEPLOYMENT_TARGET_INSTANCES", target, "HAPROXY_DEPLOYMENT_STARTED_AT", at}
+	}
+	_, change := compile(external(), shade("/web-b", 9, 9, noon, label("3", oldDate)...), shade("/web-g", 1, 1, noon.Add(-time.Minute), label("10", newDate)...))
+	if got := drainsOf(change.SetBackends[0]); got != "0" {
+		t.Errorf("drains %s", got)
+	}
+}

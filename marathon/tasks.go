@@ -171,12 +171,17 @@ func serverName(host string, addr netip.AddrPort) string {
 	if host != ip {
 		name = host + "_" + name
 	}
+	return serverWord(name)
+}
+
+// serverWord is a text with an underscore for what the name of a server cannot hold.
+func serverWord(text string) string {
 	return strings.Map(func(c rune) rune {
 		if c == '-' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
 			return c
 		}
 		return '_'
-	}, name)
+	}, text)
 }
 
 // digest is the value of the persistence cookie: the first 10 hex digits of SHA-1 (marathon-lb.md 3.10).

@@ -55,6 +55,7 @@ func (a *attempts) first() (try, bool) {
 // again is the choice after a try that failed, to be completed by enter; false when it is not to be tried again. A server not yet tried
 // comes at once. A budget bounds how many requests are sent a second time.
 func (a *attempts) again(f Failure) (try, bool) {
+	a.exchange.blame(f, time.Now())
 	switch f.row().retry {
 	case unsent:
 	case unanswered:

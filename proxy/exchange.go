@@ -23,6 +23,7 @@ type exchange struct {
 	began     time.Time
 	tried     time.Time // when the last try began
 	connected time.Time // zero if no server was
+	fresh     bool      // the connection was made for it
 	answered  time.Time // zero if no head of a response came
 }
 
@@ -116,12 +117,25 @@ func (x *exchange) leave() {
 
 // connect notes that a connection to the server stands.
 func (x *exchange) connect(reused bool, now time.Time) {
-	x.connected = now
+	x.connected, x.fresh = now, !reused
 	c := route.Connects
 	if reused {
 		c = route.Reuses
 	}
 	x.count(c, 1)
+}
+
+// answer notes that the head of the response came.
+func (x *exchange) answer(now time.Time) {
+	x.answered = now
+	x.try.server.Reached()
+}
+
+// blame notes what a try that failed says of its server.
+func (x *exchange) blame(f Failure, now time.Time) {
+	if s := x.try.server; s != nil && (f.row().retry == unsent || f == ServerClosed && x.fresh) {
+		s.Shun(now)
+	}
 }
 
 // count adds to a counter of the backend and of the server in use.
@@ -158,6 +172,7 @@ func (x *exchange) finish(in, out uint64, now time.Time) {
 			x.count(c, 1)
 		}
 	}
+	x.blame(x.failure, now)
 	if s := x.try.server; s != nil {
 		x.total(s.Stats, in, out)
 		x.times(s.Stats, now)

@@ -279,15 +279,61 @@ func TestARequestTheServerDroppedIsSentOnceMoreIfItMayBe(t *testing.T) {
 	if dropped.Load() == 0 {
 		t.Fatal("no request met the server that drops them")
 	}
-	refused := 0
+	other, refused := freePort(t), 0
+	dropped.Store(0)
+	r.apply(service(route.HTTP, other, drops, named(t, "alive")))
 	for range 4 {
-		req, _ := http.NewRequest("POST", url(port, "/"), strings.NewReader("pay"))
+		req, _ := http.NewRequest("POST", url(other, "/"), strings.NewReader("pay"))
 		if resp, _ := do(t, req); resp.StatusCode == 502 {
 			refused++
 		}
 	}
-	if refused != 2 {
-		t.Errorf("%d of 4 POSTs failed; want the 2 that met it, each asked once", refused)
+	if refused != 1 || dropped.Load() != 1 {
+		t.Errorf("%d of 4 POSTs failed, %d were dropped; want the first that met it, asked once, and then others are preferred", refused, dropped.Load())
+	}
+}
+
+// A server that refuses is tried again after a second, then after two, and so on; with an answer it is as good as any.
+func TestAServerThatRefusesIsShunnedForAWhile(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	down := refusing(t)
+	r.apply(service(route.HTTP, port, down, named(t, "alive")))
+	server := r.backend(port).Servers[0]
+	for range 10 {
+		if resp, body := get(t, url(port, "/")); resp.StatusCode != 200 || body != "alive" {
+			t.Fatalf("%d %q", resp.StatusCode, body)
+		}
+	}
+	if n := server.Stats.Sum(route.Sessions); n != 1 {
+		t.Errorf("it was tried %d times by 10 requests", n)
+	}
+	l, err := net.Listen("tcp", down.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "back") })}
+	go s.Serve(l)
+	defer s.Close()
+	began := time.Now()
+	eventually(t, "it serves again", func() bool { _, body := get(t, url(port, "/")); return body == "back" })
+	t.Logf("traffic on it %v after it came back", time.Since(began).Round(10*time.Millisecond))
+	seen := map[string]int{}
+	for range 10 {
+		_, body := get(t, url(port, "/"))
+		seen[body]++
+	}
+	if seen["back"] != 5 {
+		t.Errorf("afterwards %v", seen)
+	}
+}
+
+func TestTheOnlyServerIsNeverShunned(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	addr := named(t, "only")
+	r.apply(service(route.HTTP, port, addr))
+	r.backend(port).Servers[0].Shun(time.Now())
+	if resp, body := get(t, url(port, "/")); resp.StatusCode != 200 || body != "only" {
+		t.Errorf("%d %q", resp.StatusCode, body)
 	}
 }
 

@@ -72,7 +72,8 @@ func (l *loop) statusLine() []byte {
 // respond writes the final head, n bytes of b as it came, and passes on what there is of the body.
 func (l *loop) respond(t *trip, b []byte, n int) bool {
 	r := &l.response
-	t.status, t.exchange.answered = r.Status, l.now
+	t.status = r.Status
+	t.exchange.answer(l.now)
 	t.down, t.reusable = h1.NewBody(r.Framing, r.Length), r.KeepAlive && r.Framing != h1.UntilClose
 	l.fields = views(l.fields[:0], r.Fields)
 	l.edits = responseEdits(l.edits[:0], r.Status, l.fields, &t.request, t.action, t.try)

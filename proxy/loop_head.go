@@ -35,16 +35,14 @@ func (l *loop) writeHead(t *trip) {
 
 // appendFields writes the fields as the edits leave them, and without the one named.
 func appendFields(b []byte, fields []Field, edits []Edit, without string) []byte {
-	var lengths uint64 // of the names that go: most fields are passed without a comparison
-	gone := func(name string) { lengths |= 1 << min(len(name), 63) }
-	gone(without)
+	gone := mark(without) // marks of the names that go: most fields are passed without a comparison
 	for i := range edits {
 		if edits[i].Op != Add {
-			gone(edits[i].Name)
+			gone |= mark(edits[i].Name)
 		}
 	}
 	for _, f := range fields {
-		if lengths&(1<<min(len(f.Name), 63)) == 0 || !f.is(without) && !removed(f, edits) {
+		if gone&mark(f.Name) == 0 || !f.is(without) && !removed(f, edits) {
 			b = appendField(b, f.Name, f.Value)
 		}
 	}
@@ -54,6 +52,14 @@ func appendFields(b []byte, fields []Field, edits []Edit, without string) []byte
 		}
 	}
 	return b
+}
+
+// mark is a bit that names which are the same without case have in common.
+func mark(name string) uint64 {
+	if name == "" {
+		return 0
+	}
+	return 1 << ((len(name) + 5*int(lower(name[0]))) & 63)
 }
 
 func removed(f Field, edits []Edit) bool {

@@ -91,10 +91,15 @@ func (l *loop) connected(t *trip) {
 	t.exchange.connect(t.server.reused, l.now)
 	t.server.unlist()
 	if t.tunnels {
+		t.try.server.Reached()
 		l.beginTunnel(t)
 		return
 	}
 	t.phase, t.outSent, t.upGone, t.moved = asking, 0, false, true
+	if l.came > 1 { // requests that came together leave together: to wake a server that sleeps costs more than to send to one that is awake
+		l.later(t.client)
+		return
+	}
 	l.advance(t)
 }
 

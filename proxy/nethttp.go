@@ -215,7 +215,7 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 		answered := f.closeInterim()
 		if err == nil {
 			if failed = f.check(resp); failed == OK {
-				x.answered = time.Now()
+				x.answer(time.Now())
 				return resp
 			}
 			resp.Body.Close()

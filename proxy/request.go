@@ -30,8 +30,11 @@ type Field struct{ Name, Value string }
 
 // is says whether that is the field's name. A name is a token, so that folding its case does not change its length.
 func (f Field) is(name string) bool {
-	return len(f.Name) == len(name) && strings.EqualFold(f.Name, name)
+	return len(f.Name) == len(name) && f.Name != "" && lower(f.Name[0]) == lower(name[0]) && strings.EqualFold(f.Name, name)
 }
+
+// lower is a letter in lower case; other bytes of names may become others, which matters to no comparison that goes on.
+func lower(c byte) byte { return c | 0x20 }
 
 // field is the first value of that name, compared without case; empty if there is none.
 func (r *Request) field(name string) string {

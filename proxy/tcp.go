@@ -46,6 +46,7 @@ func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 		conn, err := x.proxy.upstreams.to(t.server).dial(ctx)
 		if err == nil {
 			x.connect(false, time.Now())
+			t.server.Reached()
 			return conn.(*net.TCPConn)
 		}
 		failed = connectFailure(err)

@@ -25,7 +25,7 @@ import (
 )
 
 // asProgram makes the test binary the program itself, so that tests can start it as a process of its own.
-const asProgram = "MARATHON_LB_TEST_AS_PROGRAM"
+const asProgram = "TEST_AS_MARATHON_LB"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {

@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"bench/internal/load":    {"bench/internal/sys"},
 	"bench/internal/plot":    {},
 	"bench/internal/sys":     {},
-	"config":                 {"marathon", "proxy", "stats", "internal/route"},
+	"config":                 {"marathon", "proxy", "stats", "internal/route", "internal/zdd"},
 	"marathon":               {"internal/route", "internal/hacfg"},
 	"marathon/marathontest":  {},
 	"proxy":                  {"internal/route", "internal/h1"},
@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"internal/h1":            {},
 	"internal/hacfg":         {},
 	"internal/meter":         {},
+	"internal/zdd":           {"marathon"},
 }
 
 // forTests may be imported by tests of any package beside its arrows: the simulated Marathon knows none of them.

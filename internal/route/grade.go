@@ -11,6 +11,7 @@ type Grade uint8
 // The grades, the best first. Requests go to servers of the best grade there is.
 const (
 	Proven   Grade = iota // its probes pass, or nobody probes it
+	Shunned               // so it is, but a request failed there a moment ago
 	Unproven              // it waits for its first probe, and nobody vouches for it
 	Vouched               // its probes fail, but Marathon vouches for it: the prober may be what is broken
 	Unfit                 // it drains, or nothing speaks for it
@@ -30,11 +31,14 @@ func (s *Server) Grade() Grade {
 		}
 		return Unfit
 	}
+	if s.isShunned() {
+		return Shunned
+	}
 	return Proven
 }
 
 // Usable says whether it may take a new request by its own right, as a last resort included.
-func (s *Server) Usable() bool { return s.Grade() == Proven }
+func (s *Server) Usable() bool { return s.Grade() <= Shunned }
 
 // Takes says whether it may take a new request, as a last resort included, in a backend of that grade.
 func (s *Server) Takes(backend Grade) bool {
