@@ -2,7 +2,7 @@
 # Runs of each fuzz target. A count: with a time, go test now and then reports its end as a failure, until Go 1.27 (golang/go#75804).
 FUZZTIME = 50000x
 
-.PHONY: build test race lint fuzz bench demo docs
+.PHONY: build test race lint fuzz soak bench demo docs
 
 # One static program in bin/.
 build:
@@ -20,6 +20,11 @@ lint:
 # Every fuzz target in turn, each run FUZZTIME.
 fuzz:
 	go test -list '^Fuzz' ./... | awk '/^Fuzz/ {f[n++] = $$1} /^ok/ {while (n > 0) print f[--n], $$2}' | while read -r f p; do go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p" || exit 1; done
+
+# For SOAK, with each engine: clients and servers that do all they should not, and no answer reaches the wrong client. Then what abuse costs.
+SOAK = 5m
+soak:
+	go test -count 1 -timeout 0 -v -run '^Test(NoAnswerReaches|SocketsMay|EveryRuleOf|ServersLearn|WhoReads|ManySlow|WhoWasLetIn|ChildWith)' ./proxy -chaos $(SOAK) | grep -v '^ *--- PASS: .*/\|^=== '
 
 # Side by side with HAProxy and nginx, in 5 minutes; writes docs/benchmarks.md. What is not installed is left out, aloud.
 bench:

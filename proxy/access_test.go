@@ -86,6 +86,7 @@ func TestAPasswordGuardsEveryEntryOfItsServiceAndNoOther(t *testing.T) {
 }
 
 func TestManyGuessesAtOnceKeepNobodyOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, proxy.Options{})
 	byHost, _, _ := shared(t, r, func(k *route.BackendSpec) { k.Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret} })
 	ask := func(password string) int {

@@ -331,6 +331,7 @@ func TestABugInOneExchangeEndsThatOneOnly(t *testing.T) {
 }
 
 func TestLargeBodiesPassWholeBothWaysAtOnce(t *testing.T) {
+	t.Parallel()
 	r, web, raw := newLoopRig(t, proxy.Options{}), freePort(t), freePort(t)
 	r.apply(service(route.HTTP, web, task(t, func(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).EnableFullDuplex()

@@ -62,6 +62,7 @@ func held(t *testing.T, sent *atomic.Int64) int64 {
 
 // G24: who reads nothing is sent no more than the buffers on the way hold.
 func TestWhoReadsNothingHoldsTheSenderBackBothWays(t *testing.T) {
+	t.Parallel()
 	r, port := newRig(t, proxy.Options{AccessLog: proxy.LogOff}), freePort(t)
 	const mostDown, mostUp = 8 << 20, 48 << 20 // upwards it is for the kernel to say how much of the client's it takes ahead (tcp_rmem)
 	var down, up atomic.Int64

@@ -121,6 +121,7 @@ func deaf(t *testing.T) netip.AddrPort {
 }
 
 func TestWhatProbesFind(t *testing.T) {
+	t.Parallel()
 	const quick = 100 * time.Millisecond
 	for _, c := range []struct {
 		what     string
