@@ -116,33 +116,26 @@ func (c brokenCase) name() string {
 
 // brokenCases are all of them.
 func brokenCases() (all []brokenCase) {
-	for _, request := range smallRequests {
-		for _, answer := range smallAnswers {
-			for how := range numBreakages {
+	each := func(n int, at func(int) brokenCase) {
+		for i := range n {
+			all = append(all, at(i))
+		}
+	}
+	for how := range numBreakages {
+		for i, request := range smallRequests {
+			for _, answer := range smallAnswers {
 				base := brokenCase{request: request, answer: answer, atClient: len(request), atServer: len(answer), reads: -1, takes: -1, how: how}
-				for at := range len(request) - 1 { // of a client that says nothing, the kernel does not tell
-					c := base
-					c.atClient = at + 1
-					all = append(all, c)
+				each(len(answer), func(at int) brokenCase { c := base; c.atServer = at; return c })
+				if how == fins || how == rsts { // without the chunk extension, which is dropped
+					each(len(answer)-12, func(at int) brokenCase { c := base; c.takes = at; return c })
 				}
-				for at := range len(answer) {
-					c := base
-					c.atServer = at
-					all = append(all, c)
+				if answer != smallAnswers[i] {
+					continue
 				}
-				if how != splits {
-					for at := range 2 * len(request) { // the fields we add are longer than those
-						c := base
-						c.reads = at
-						all = append(all, c)
-					}
-				}
-				if how == fins || how == rsts {
-					for at := range len(answer) - 12 { // without the chunk extension, which is dropped
-						c := base
-						c.takes = at
-						all = append(all, c)
-					}
+				// Of a client that says nothing, the kernel does not tell.
+				each(len(request)-1, func(at int) brokenCase { c := base; c.atClient = at + 1; return c })
+				if how != splits { // the fields we add are longer than those
+					each(2*len(request), func(at int) brokenCase { c := base; c.reads = at; return c })
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"fmt"
 	"strings"
+	"testing"
 
 	"marathon-lb/proxy"
 )
@@ -129,3 +130,20 @@ func early() (all []wire) {
 }
 
 func slowly(c *wire) { c.slow = true }
+
+// Rule 11, for requests that were not sent whole: what the server still waits for must not be the next client's request.
+func TestAnEarlyAnswerLeavesNoHalfARequestForTheNextClient(t *testing.T) {
+	for _, send := range []string{"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc", "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
+		r := newWireRig(t, proxy.Options{AccessLog: proxy.LogAll, Timeouts: patient})
+		r.server.begin([]reply{{say: ok.say, early: true}, ok}, false)
+		if got := r.ask(t, send, whole, 1); got.last().status != 200 || got.goes {
+			t.Errorf("%q: got %d, and the connection goes on %v", send, got.last().status, got.goes)
+		}
+		if got := r.ask(t, good, whole, 1); got.last().body != "ok" || !got.goes {
+			t.Errorf("the next client got %q, and its connection goes on %v", got.last().raw, got.goes)
+		}
+		if seen := r.server.end(t); len(seen.whole) != 1 || len(seen.probes) != 1 || seen.conns != 2 {
+			t.Errorf("the server saw %.300q on %d connections", seen.whole, seen.conns)
+		}
+	}
+}
