@@ -139,8 +139,8 @@ func (c *chaos) answer(conn net.Conn, nonce, method string, d *rand.Rand) bool {
 		return false
 	case 3:
 		poison := "HTTP/1.1 200 OK\r\nX-Nonce: poison\r\nContent-Length: 6\r\n\r\npoison"
-		if n > 1000 { // it could come after the next request: then it is an answer
-			poison = ""
+		if n > 1000 || engine == proxy.NetHTTPEngine {
+			poison = "" // it could come after the next request, and be its answer; Go's client may take it for that even if it was there before
 		}
 		io.WriteString(conn, length+body+poison)
 		return true

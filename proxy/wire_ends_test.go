@@ -50,7 +50,6 @@ type scripted struct {
 	seen    seen
 	heads   chan struct{} // one for each head that came
 	open    map[net.Conn]bool
-	running sync.WaitGroup
 }
 
 // seen is what a server saw.

@@ -21,6 +21,7 @@ var nethttpLax = []struct{ cases, why string }{
 	{`1\.8 hop by hop/"TE: `, "it writes the names of fields in its own way: Te"},
 	{`1\.9 upgrade/101 without Connection`, "it takes a 101 without Connection for an answer without a body"},
 	{`1\.10 answers/("HTTP/(0\.9|1\.2|2\.0)|"HTTP/1\.1 (099|600|999| 200|200 O)|33 interim|LF |HTTP/1\.0 with|"(A|Content-Length: 3\\r))`, "its reader of answers is its client's"},
+	{`1\.11 reuse/(more|a second|a byte|a body|bytes)`, "its client may keep a connection for a moment on which more has come than was asked for"},
 	{`1\.12 cuts/`, "a head that was not flushed goes down with what was to follow: the client sees no answer"},
 	{`3\.1 limits/(101 fields|a (target|head) without an end|a head of 32 KB and one)`, "it adds 4 KB to the limit, and waits for the end of what is too long"},
 	{`3\.1 clients/a (head|line) that|3\.1 clients/(only an empty line|a head without its end)`, "it answers or closes without a word of its own to the log"},
