@@ -168,6 +168,7 @@ func TestAHandshakeThatLastsIsNoWayRoundAPasswordThatCameMeanwhile(t *testing.T)
 }
 
 func TestARetryIsNoWayRoundAPasswordThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
 	r, port := newRig(t, proxy.Options{}), freePort(t)
 	r.apply(service(route.HTTP, port, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(freePort(t)))))
 	got := make(chan int)
@@ -185,6 +186,7 @@ func TestARetryIsNoWayRoundAPasswordThatCameMeanwhile(t *testing.T) {
 }
 
 func TestARefusalWaitsForNoBodyNorDoesItsConnection(t *testing.T) {
+	t.Parallel()
 	for what, change := range map[string]func(k *route.BackendSpec){
 		"301": func(k *route.BackendSpec) { k.ToHTTPS = true },
 		"401": func(k *route.BackendSpec) { k.Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret} },
@@ -216,6 +218,7 @@ func TestARefusedRequestMayHaveABodyAndANextOne(t *testing.T) {
 
 // marathon-lb.md 5.6, with D-HEADER-2 and D-DETAIL-29.
 func TestRedirectsToHTTPS(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, proxy.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	byHost, byApp, own := shared(t, r, func(k *route.BackendSpec) {
 		k.ToHTTPS, k.HSTS = true, true

@@ -98,6 +98,7 @@ func TestAServicePortServesItsOwnCertificatesOnly(t *testing.T) {
 }
 
 func TestAServicePortWithoutItsCertificateAcceptsNobodyUntilItComes(t *testing.T) {
+	t.Parallel()
 	a, path := newAuthority(t), filepath.Join(t.TempDir(), "late.pem")
 	r, port := newRig(t, proxy.Options{SSLCerts: []string{a.file("all.example")}, CertPoll: soon}), freePort(t)
 	r.apply(route.Change{SetListeners: []route.ListenerSpec{https(freePort(t))}}) // whose certificate is not for the service

@@ -44,6 +44,7 @@ func TestARefusedConnectGoesToTheNextServerWhateverTheMethod(t *testing.T) {
 }
 
 func TestALoneServerIsTriedAgainAfterAPause(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

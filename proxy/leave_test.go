@@ -182,6 +182,7 @@ func TestSIGTERMLetsRequestsFinishAndTellsClientsToClose(t *testing.T) {
 }
 
 func TestARequestThatPausesBeforeARetryDoesNotGoToAServerThatLeftMeanwhile(t *testing.T) {
+	t.Parallel()
 	r, port := newRig(t, proxy.Options{}), freePort(t)
 	old := refusing(t)
 	r.apply(service(route.HTTP, port, old))

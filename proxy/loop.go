@@ -25,15 +25,16 @@ type loop struct {
 	others     []*loop
 	clientsNow atomic.Int64 // clients' connections
 
-	epoll      int
-	file       *os.File // the same, as Go watches it
-	park       syscall.RawConn
-	collecting func(uintptr) bool // collect, made once
-	events     []syscall.EpollEvent
-	came       int // of events
-	bells      int32
-	tickers    int32
-	over       bool
+	epoll          int
+	file           *os.File // the same, as Go watches it
+	park           syscall.RawConn
+	collecting     func(uintptr) bool // collect, made once
+	lastForClients int32
+	events         []syscall.EpollEvent
+	came           int // of events
+	bells          int32
+	tickers        int32
+	over           bool
 
 	now   time.Time // when the events at hand were collected
 	start time.Time
@@ -89,6 +90,7 @@ func (l *loop) open() (err error) {
 	if l.tickers, err = sysTicker(int64(tick)); err != nil {
 		return os.NewSyscallError("timerfd_create", err)
 	}
+	l.lastForClients = lastForClients()
 	l.events, l.collecting = make([]syscall.EpollEvent, mostEvents), l.collect
 	l.start, l.buf = time.Now(), make([]byte, bufferRoom+bufferSize+bufferSlack)
 	l.watch(l.newConn(l.bells, bell))

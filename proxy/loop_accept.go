@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"math"
 	"net/netip"
 	"syscall"
 
@@ -55,6 +56,11 @@ func (l *loop) acceptOne(c *conn) bool {
 	fd, from, e := sysAccept(c.fd)
 	switch e {
 	case 0:
+		if fd >= l.lastForClients && !l.shed() {
+			sysClose(fd)
+			l.starve(c, syscall.EMFILE)
+			return false
+		}
 		c.port.conns.Add(1)
 		l.place(c.port, fd, from)
 		return true
@@ -65,6 +71,18 @@ func (l *loop) acceptOne(c *conn) bool {
 		l.starve(c, e)
 	}
 	return false
+}
+
+// reserve is how many descriptors clients do not get: requests of those who are connected need servers.
+const reserve = 64
+
+// lastForClients is the first descriptor of the reserve. The kernel gives out the lowest one that is free.
+func lastForClients() int32 {
+	var most syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &most) != nil {
+		return math.MaxInt32
+	}
+	return int32(min(most.Cur-min(reserve, most.Cur/4), math.MaxInt32))
 }
 
 // starve is for want of descriptors, mostly: those that idle are given up, and the port is left alone until the next tick. What runs is not

@@ -17,7 +17,8 @@ func (l *loop) begin(c *conn, n int) {
 	t.in = uint64(n)
 	t.line = view(firstLine(t.head))
 	l.fields = views(l.fields[:0], r.Fields)
-	t.request = Request{Method: view(r.Method), Host: view(r.Host), Path: view(r.Path), Query: view(r.Query), Fields: l.fields}
+	t.request = Request{Method: view(r.Method), Host: view(r.Host), Path: view(r.Path), Query: view(r.Query), Fields: l.fields,
+		Old: r.Minor == 0, Body: r.Framing != h1.NoBody}
 	l.identify(t)
 	t.up, t.hasBody = h1.NewBody(r.Framing, r.Length), r.Framing == h1.Chunked || r.Framing == h1.Length && r.Length > 0
 	t.isHead, t.upgrade, t.expect, t.old, t.keep = t.request.Method == "HEAD", r.Upgrade, r.Expect, r.Minor == 0, r.KeepAlive

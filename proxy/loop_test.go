@@ -140,6 +140,7 @@ func TestAnIdleClientIsToldByFIN(t *testing.T) {
 
 // reliability.md 3.4, what servers do wrong or unusually: what the client gets, and whether the connection is used again.
 func TestResponsesOfEveryKind(t *testing.T) {
+	t.Parallel()
 	const ask = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 	for _, c := range []struct{ name, answer, request, want string }{
 		{"without a length", "HTTP/1.1 200 OK\r\n\r\nabc", ask, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"},

@@ -5,11 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -38,6 +40,10 @@ func TestMain(m *testing.M) {
 	} else if f := flag.Lookup("test.list"); f.Value.String() != "" || flag.Lookup("test.fuzz").Value.String() != "" {
 		engines = engines[1:] // these are no tests of an engine
 	}
+	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		f.Value.Set("64") // tests that run beside each other wait, mostly
+	}
+	ports.Store(rand.Int64N(lastPort - firstPort)) // other runs may be under way
 	code := 0
 	for _, engine = range engines {
 		fmt.Println("engine:", engine)
@@ -106,15 +112,23 @@ func (r *rig) apply(c route.Change) {
 	}
 }
 
+// ports are given out once each, and below those that the kernel gives to whoever asks for none: tests run beside each other.
+var ports atomic.Int64
+
+const firstPort, lastPort = 12000, 32000
+
 // freePort is a port nobody listens on.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range lastPort - firstPort {
+		port := firstPort + int(ports.Add(1))%(lastPort-firstPort)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("there is no free port")
+	return 0
 }
 
 // task starts a real HTTP server as a task of an app.

@@ -17,6 +17,8 @@ type Request struct {
 	Source netip.AddrPort // the client's end of the connection
 	Local  netip.AddrPort // our end of it
 	TLS    bool
+	Old    bool // HTTP/1.0
+	Body   bool // it has one, if only an empty one that it speaks of
 
 	// The same two as text, for what is written with each request; connections keep them.
 	From string // Source's address, as X-Forwarded-For has it
@@ -63,9 +65,9 @@ func hasToken(list, token string) bool {
 	return false
 }
 
-// upgrades says whether the client asks for a WebSocket; no other protocol is ever switched to.
+// upgrades says whether the client asks for a WebSocket; no other protocol is ever switched to, and none behind a body.
 func (r *Request) upgrades() bool {
-	return r.Method == "GET" && r.lists("Connection", "upgrade") && r.lists("Upgrade", "websocket")
+	return r.Method == "GET" && !r.Old && !r.Body && r.lists("Connection", "upgrade") && r.lists("Upgrade", "websocket")
 }
 
 // cookie is the value of the first cookie of that name; empty if there is none.

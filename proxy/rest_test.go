@@ -15,6 +15,7 @@ import (
 
 // Whatever the answer came before, a body that does not end, or is none, is never taken for requests.
 func TestWhatFollowsABodyThatDoesNotEndIsNoRequest(t *testing.T) {
+	t.Parallel()
 	next := "GET /open HTTP/1.1\r\nHost: a.test\r\n\r\n"
 	for what, change := range map[string]func(k *route.BackendSpec){
 		"redirected": func(k *route.BackendSpec) { k.ToHTTPS = true },

@@ -157,6 +157,7 @@ func TestAPortThatClosesAndOpensAtOnceServes(t *testing.T) {
 }
 
 func TestATakenPortIsAProblemUntilItIsFree(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, proxy.Options{})
 	holder, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

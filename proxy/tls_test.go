@@ -104,6 +104,7 @@ func TestWithoutHostSNIServesAsHost(t *testing.T) {
 }
 
 func TestCertificatesAreExchangedUnderLoadWithoutALoss(t *testing.T) {
+	t.Parallel()
 	a, path := newAuthority(t), filepath.Join(t.TempDir(), "cert.pem")
 	put(t, path, a.pem("a.example", "generation-0"))
 	r, port := newRig(t, proxy.Options{SSLCerts: []string{path}, CertPoll: soon}), freePort(t)
@@ -147,6 +148,7 @@ func TestCertificatesAreExchangedUnderLoadWithoutALoss(t *testing.T) {
 }
 
 func TestAConnectionOutlivesItsCertificate(t *testing.T) {
+	t.Parallel()
 	a, path := newAuthority(t), filepath.Join(t.TempDir(), "cert.pem")
 	put(t, path, a.pem("a.example"))
 	r, port := newRig(t, proxy.Options{CertPoll: soon}), freePort(t)
@@ -199,6 +201,7 @@ func TestOnlySuitesWithForwardSecrecyAreOffered(t *testing.T) {
 }
 
 func TestClientsAgreeOnHTTP1ByALPN(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	r, web, mail := newRig(t, proxy.Options{}), freePort(t), freePort(t)
 	file := a.file("a.example")
@@ -352,6 +355,7 @@ func TestHandshakesThatFailHarmNobodyAndAreCounted(t *testing.T) {
 }
 
 func TestAPortThatClosesLetsTLSClientsFinish(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	r, port := newRig(t, proxy.Options{SSLCerts: []string{a.file("a.example")}}), freePort(t)
 	running, finish := make(chan struct{}, 1), make(chan struct{})

@@ -78,6 +78,7 @@ func TestAnIdleTunnelIsClosed(t *testing.T) {
 }
 
 func TestATunnelOutlivesItsServersPlaceInTheTableUntilItsTimeIsUp(t *testing.T) {
+	t.Parallel()
 	r, port := newRig(t, proxy.Options{DrainTimeout: 400 * time.Millisecond}), freePort(t)
 	r.apply(service(route.TCP, port, rawTask(t, echo)))
 	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
