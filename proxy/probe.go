@@ -86,6 +86,8 @@ func answer(conn io.Reader) route.Result {
 			return failed(err, route.L7TOUT, route.L7RSP)
 		}
 		switch code := resp.StatusCode; {
+		case code < 100: // the library takes three digits, whatever they are
+			return route.Result{Status: route.L7RSP, Text: brief("Bad status " + resp.Status)}
 		case code >= 100 && code < 200 && code != http.StatusSwitchingProtocols:
 		case code >= 200 && code < 400:
 			return route.Result{Status: route.L7OK, Code: code}

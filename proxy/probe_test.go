@@ -359,7 +359,7 @@ func TestADrainingServerIsLeftAlone(t *testing.T) {
 func FuzzAnswerToAProbe(f *testing.F) {
 	for _, s := range []string{
 		"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.0 503 \r\nX: y\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 302 Found\r\n\r\n", "garbage", "",
-		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "HTTP/1.1 999 \xff\xfe\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "HTTP/1.1 999 \xff\xfe\r\n\r\n", "HTTP/1.0 000 x\n\n",
 	} {
 		f.Add([]byte(s), "/"+s)
 	}
