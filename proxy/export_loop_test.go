@@ -2,6 +2,8 @@
 
 package proxy
 
+import "sync"
+
 // Break has each loop meet a bug in every exchange that runs.
 func (p *Proxy) Break() {
 	p.loops.(*loops).each(func(l *loop) {
@@ -19,4 +21,14 @@ func (p *Proxy) Clients() (n []int64) {
 		n = append(n, l.clientsNow.Load())
 	}
 	return n
+}
+
+// Freeze has no loop do anything until the channel is closed; it returns when all stand still, with a func that waits until they go on.
+func (p *Proxy) Freeze(until <-chan struct{}) (thawed func()) {
+	loops := p.loops.(*loops)
+	var still, gone sync.WaitGroup
+	still.Add(len(loops.all))
+	gone.Go(func() { loops.each(func(*loop) { still.Done(); <-until }) })
+	still.Wait()
+	return gone.Wait
 }

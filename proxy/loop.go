@@ -35,6 +35,7 @@ type loop struct {
 	bells          int32
 	tickers        int32
 	over           bool
+	ticked         bool // something may be late
 
 	now   time.Time // when the events at hand were collected
 	start time.Time
@@ -129,6 +130,11 @@ func (l *loop) run() {
 		for i := range l.came {
 			l.event(&l.events[i])
 		}
+		if l.ticked { // what came in time is seen first, even if all of us had to wait
+			l.ticked = false
+			l.watchYoung()
+			l.expire()
+		}
 		l.takeTurns()
 	}
 	for _, p := range l.pools {
@@ -166,8 +172,7 @@ func (l *loop) event(e *syscall.EpollEvent) {
 		l.letters()
 	case ticker:
 		sysTake(c.fd)
-		l.watchYoung()
-		l.expire()
+		l.ticked = true
 	case listener:
 		l.guard(c, func() { l.accept(c) })
 	default:

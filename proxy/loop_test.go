@@ -415,3 +415,27 @@ func TestARequestCostsNoAllocation(t *testing.T) {
 		t.Errorf("%v allocations for each", n)
 	}
 }
+
+func TestWhatCameInTimeIsNotLateBecauseTheProcessWas(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{Timeouts: proxy.Timeouts{Client: 300 * time.Millisecond}}), freePort(t)
+	asked := make(chan struct{})
+	r.apply(service(route.HTTP, port, rawTask(t, func(c net.Conn, br *bufio.Reader) {
+		head(br)
+		close(asked)
+		io.ReadFull(br, make([]byte, 10))
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	})))
+	c, br := connect(t, port)
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n01234")
+	<-asked
+	thaw := make(chan struct{})
+	thawed := r.Freeze(thaw)
+	<-time.After(200 * time.Millisecond) // the loops' next tick is due before the rest comes
+	io.WriteString(c, "56789")
+	<-time.After(200 * time.Millisecond)
+	close(thaw)
+	thawed()
+	if resp, err := http.ReadResponse(br, nil); err != nil || resp.StatusCode != 200 {
+		t.Errorf("got %v, %v", resp, err)
+	}
+}
