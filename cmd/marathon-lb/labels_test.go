@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -204,11 +203,10 @@ func TestEachLabelAsAClientSeesIt(t *testing.T) {
 	if err := os.WriteFile(pem, []byte(certificate(t, "cert.test")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	given := ports{}
 	covered, sights := map[string]bool{}, map[string]sight{}
 	for i, c := range trials {
 		for _, kind := range []string{"without", "with", "bad"} {
-			s := sight{rig: r, name: fmt.Sprintf("%s-%02d", kind, i), port: given.two(t), free: given.two(t)}
+			s := sight{rig: r, name: fmt.Sprintf("%s-%02d", kind, i), port: freePorts(t, 2), free: freePort(t)}
 			labels := map[string]string{}
 			fill := strings.NewReplacer("$NAME", s.name, "$FREE", fmt.Sprint(s.free), "$PEM", pem)
 			for j := 0; j+1 < len(c.more); j += 2 {
@@ -279,33 +277,6 @@ func within(d time.Duration, holds func() bool) bool {
 	return true
 }
 
-// ports gives each port once. They lie below those the kernel gives to whoever asks for any: what was free a moment ago must not be
-// another's before, or although, its app has it.
-type ports map[int]bool
-
-// two is the first of two ports in a row that nobody listens on.
-func (p ports) two(t *testing.T) int {
-	t.Helper()
-	for range 1000 {
-		port := 10000 + 2*rand.IntN(10000)
-		if p[port] || !unused(port) || !unused(port+1) {
-			continue
-		}
-		p[port] = true
-		return port
-	}
-	t.Fatal("no two free ports in a row")
-	return 0
-}
-
-func unused(port int) bool {
-	l, err := net.Listen("tcp", loopback(port))
-	if err == nil {
-		l.Close()
-	}
-	return err == nil
-}
-
 // Two tasks of each colour: how many of them answer, by the labels of the one that comes.
 func TestTheColoursOfADeploymentChangeOver(t *testing.T) {
 	r := newRig(t, marathontest.Options{Handler: tell})
@@ -373,12 +344,11 @@ func TestOneAppWithEveryKindOfBadLabelAmongFifty(t *testing.T) {
 		"HAPROXY_1_AUTH": "two:parts", "HAPROXY_0_BACKEND_HEAD": "backend {nothing}\n", "HAPROXY_DEPLOYMENT_GROUP": "",
 		"HAPROXY_0_VHSOT": "a.test", "HAPROXY_7_VHOST": "b.test", "HAPROXY_0_STICKY": "si", "HAPROXY_0_PATH": "api", // silence
 	}
-	given := ports{}
-	port := given.two(t)
+	port := freePorts(t, 2)
 	create(t, r.sim, twoPorts("bad", port, bad))
 	good := make([]int, 49)
 	for i := range good {
-		good[i] = given.two(t)
+		good[i] = freePorts(t, 2)
 		create(t, r.sim, app(fmt.Sprintf("/good%02d", i), good[i], 1, vhost, fmt.Sprintf("good%02d.test", i)))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -162,14 +163,51 @@ func create(t testing.TB, s *marathontest.Server, apps ...marathontest.App) {
 	}
 }
 
-func freePort(t testing.TB) int {
+// given are the ports that were given out: none is twice, or another's before its app has it.
+var given struct {
+	sync.Mutex
+	ports map[int]bool
+}
+
+// They lie below those that the kernel gives to whoever asks for any, which tasks do, and below those of other packages' tests.
+const firstPort, lastPort = 2100, 7900
+
+func freePort(t testing.TB) int { return freePorts(t, 1) }
+
+// freePorts is the first of n ports in a row that nobody listens on.
+func freePorts(t testing.TB, n int) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	given.Lock()
+	defer given.Unlock()
+	if given.ports == nil {
+		given.ports = map[int]bool{}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for range 10000 {
+		first := firstPort + rand.IntN(lastPort-firstPort)
+		if !unused(first, n) {
+			continue
+		}
+		for port := first; port < first+n; port++ {
+			given.ports[port] = true
+		}
+		return first
+	}
+	t.Fatal("there is no free port")
+	return 0
+}
+
+func unused(first, n int) bool {
+	for port := first; port < first+n; port++ {
+		if given.ports[port] {
+			return false
+		}
+		l, err := net.Listen("tcp", loopback(port))
+		if err != nil {
+			return false
+		}
+		l.Close()
+	}
+	return true
 }
 
 // get returns the status and body of a GET; status 0 if there was no answer. fields are names and values of its head.
