@@ -152,6 +152,7 @@ func (x *exchange) count(c route.Count, n uint64) {
 func (x *exchange) fail(f Failure) {
 	if x.failure == OK {
 		x.failure = f
+		x.blame(f, time.Now()) // before the client is told, whose next request may come at once
 	}
 }
 
@@ -172,7 +173,6 @@ func (x *exchange) finish(in, out uint64, now time.Time) {
 			x.count(c, 1)
 		}
 	}
-	x.blame(x.failure, now)
 	if s := x.try.server; s != nil {
 		x.total(s.Stats, in, out)
 		x.times(s.Stats, now)
