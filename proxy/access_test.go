@@ -107,7 +107,7 @@ func TestManyGuessesAtOnceKeepNobodyOut(t *testing.T) {
 	var guesses sync.WaitGroup
 	for i := range 100 {
 		guesses.Go(func() {
-			if got := ask(fmt.Sprint("guess", i)); got != 401 {
+			if got := ask(fmt.Sprint("guess", i)); got != 401 && got != 503 { // that is for those who would have to wait for too long
 				t.Errorf("a guess: %d", got)
 			}
 		})
