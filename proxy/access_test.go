@@ -105,9 +105,9 @@ func TestManyGuessesAtOnceKeepNobodyOut(t *testing.T) {
 		t.Fatalf("the right password: %d", got)
 	}
 	var guesses sync.WaitGroup
-	for i := range 100 {
+	for i := range 40 { // under the race detector, more would have to wait for longer than anybody may
 		guesses.Go(func() {
-			if got := ask(fmt.Sprint("guess", i)); got != 401 && got != 503 { // that is for those who would have to wait for too long
+			if got := ask(fmt.Sprint("guess", i)); got != 401 {
 				t.Errorf("a guess: %d", got)
 			}
 		})

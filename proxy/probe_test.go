@@ -116,7 +116,10 @@ func deaf(t *testing.T) netip.AddrPort {
 		}
 		t.Cleanup(func() { c.Close() })
 	}
-	t.Skip("the system takes any number of connections")
+	if os.Getenv("CI") != "" {
+		t.Fatal("the system takes any number of connections: no address leaves a probe waiting")
+	}
+	t.Skip("SKIPPED, no probe had to wait: the system takes any number of connections")
 	return addr
 }
 
