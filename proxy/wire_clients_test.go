@@ -101,7 +101,7 @@ func TestClientsThatLeaveAreNoticedWhereverTheyAre(t *testing.T) {
 // The time for a head is one for all of it; that for a body, or an answer, begins anew with each byte.
 func TestWhatComesSlowlyIsWaitedForUnlessItIsAHead(t *testing.T) {
 	t.Parallel()
-	const step = 200 * time.Millisecond
+	const step, limit = 350 * time.Millisecond, 3 * time.Second // a busy machine may hold up one step, but not for that long
 	drip := func(c io.Writer, text string) {
 		for i := range len(text) {
 			if _, err := io.WriteString(c, text[i:i+1]); err != nil {
@@ -120,7 +120,7 @@ func TestWhatComesSlowlyIsWaitedForUnlessItIsAHead(t *testing.T) {
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
 		drip(c, "0123456789")
 	})
-	r, port := newRig(t, proxy.Options{Timeouts: patient}), freePort(t)
+	r, port := newRig(t, proxy.Options{Timeouts: proxy.Timeouts{Client: limit, Server: limit, Head: limit, Connect: limit}}), freePort(t)
 	r.apply(service(route.HTTP, port, dripped))
 	for _, c := range []struct{ whole, dripped, want string }{
 		{"GET / HTTP/1.1\r\nConnection: close\r\nHost: h" + eoh, "", "HTTP/1.1 200"},
