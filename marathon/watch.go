@@ -108,6 +108,14 @@ func (w *Watcher) Resync() {
 	}
 }
 
+// Reread reads again what Marathon is asked with, and then asks for a full read of it.
+func (w *Watcher) Reread() {
+	if err := w.client.Reread(); err != nil {
+		w.log.Warn("the credentials for Marathon cannot be read again; the old ones stay in use", zap.Error(err))
+	}
+	w.Resync()
+}
+
 // Run watches until ctx ends and returns its error. An unreachable Marathon never ends it.
 func (w *Watcher) Run(ctx context.Context) error {
 	defer w.client.Close()
