@@ -39,6 +39,7 @@ type Watcher struct {
 	inbox  *inbox
 	landed chan func(now time.Time) // what reads brought, to be done on the one goroutine that owns all below
 	resync chan struct{}
+	saving chan chan struct{} // closed when the picture is on disk
 
 	picture   *picture
 	agenda    *agenda
@@ -94,6 +95,7 @@ func NewWatcher(o Options, client *Client, linker Linker, log *zap.Logger, emit 
 		inbox:     newInbox(),
 		landed:    make(chan func(time.Time)),
 		resync:    make(chan struct{}, 1),
+		saving:    make(chan chan struct{}),
 		picture:   newPicture(o.HealthCheck), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
 		names: newNames(), lookup: byDNS,
 		stopping: map[string]uint64{}, deploys: map[string]time.Time{}, changed: map[string]bool{},
@@ -157,6 +159,9 @@ func (w *Watcher) loop(ctx context.Context) error {
 			apply(time.Now())
 		case <-w.resync:
 			w.wantFull(time.Now())
+		case saved := <-w.saving:
+			w.saveNow(time.Now())
+			close(saved)
 		case <-timer.C:
 		}
 		now := time.Now()

@@ -75,7 +75,7 @@ func newLife(t *testing.T, flags ...string) *life {
 	}
 	t.Cleanup(l.sim.Close)
 	for _, a := range []marathontest.App{app("/web", l.port, 2, vhost, "web.test"), app("/raw", l.tcp, 1, "HAPROXY_0_MODE", "tcp")} {
-		a.HealthChecks[0].TimeoutSeconds, a.HealthChecks[0].IntervalSeconds = 20, 2
+		a.HealthChecks[0].TimeoutSeconds = 20
 		create(t, l.sim, a)
 	}
 	l.args = append([]string{"sse", "--marathon", l.sim.URL(), "--group", "external", "--health-check", "--http-bind", l.byHost, "--https-bind", l.secure,
