@@ -196,3 +196,25 @@ func TestWhatIsCutWhenTheTimeIsUpIsCounted(t *testing.T) {
 		t.Error("the log does not say that one was cut")
 	}
 }
+
+func TestTheFirstProcessOfAContainerRefusesAnUpgradeAndSaysWhy(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIPPED: only root may make a process the first of its own kind")
+	}
+	l := newLife(t)
+	p := newProcess(t, l.args...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	p.start()
+	eventually(t, "it serves", l.serves)
+	p.signal(syscall.SIGUSR2)
+	eventually(t, "it says why", func() bool {
+		return strings.Contains(p.err.String(), "the upgrade failed; this process goes on") && strings.Contains(p.err.String(), "process 1 of a container")
+	})
+	if !l.serves() {
+		t.Error("it does not serve any more")
+	}
+	p.signal(syscall.SIGTERM)
+	if code := p.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
