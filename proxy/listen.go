@@ -124,7 +124,7 @@ func (p *Proxy) serve(hard context.Context, o *port) {
 	p.accept(hard, o)
 	o.leaving.Store(true)
 	close(o.done)
-	settle(hard, &running, &o.conns, lastAnswer)
+	settle(hard, &running, &o.conns, p.lastAnswer(o))
 	settle(hard, &running, &o.handshakes, newcomers)
 	endHandshakes()
 	o.handshakes.Wait()
@@ -140,6 +140,15 @@ const (
 	lastAnswer = time.Second
 	newcomers  = 4 * time.Second
 )
+
+// lastAnswer is that time for the clients of a port. Where a successor serves there is no hurry: a client that asks just when its connection
+// is closed loses its request, so that is left to those that have not asked for long.
+func (p *Proxy) lastAnswer(o *port) time.Duration {
+	if o.given {
+		return max(lastAnswer, p.o.DrainTimeout-newcomers-lastAnswer)
+	}
+	return lastAnswer
+}
 
 // settle waits until a group is done, or for that time. The goroutine it needs is one of running.
 func settle(hard context.Context, running, group *sync.WaitGroup, most time.Duration) {

@@ -141,7 +141,7 @@ func (e *loops) serve(hard context.Context, o *port) {
 	close(o.done)
 	var settling sync.WaitGroup
 	defer settling.Wait()
-	settle(hard, &settling, &o.conns, lastAnswer)
+	settle(hard, &settling, &o.conns, e.proxy.lastAnswer(o))
 	e.each(func(l *loop) { l.closeIdleClients(o, false) })
 	settle(hard, &settling, &o.conns, newcomers)
 	e.each(func(l *loop) { l.closeIdleClients(o, true) })
