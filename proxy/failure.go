@@ -14,6 +14,7 @@ const (
 	HeadTooLarge
 	HeadTooSlow
 	ClientLeftAsking
+	NoMemory
 	MethodRefused
 	TargetTooLong
 	TooManyFields
@@ -65,6 +66,8 @@ var failures = [numFailures]failure{
 	HeadTooSlow:   {name: "head too slow", status: 408, term: "cR", front: errReq, doc: "the head was not whole in time"},
 	ClientLeftAsking: {name: "client left asking", logged: -1, term: "CR", front: errReq,
 		doc: "the client went away before the head of its request was whole"},
+	NoMemory: {name: "out of memory", status: 503, term: "RC", front: []route.Count{route.DeniedConn},
+		doc: "nearly all of the memory that GOMEMLIMIT allows is in use, so no new connection is served"},
 	MethodRefused: {name: "method refused", status: 405, term: "PR", front: errReq, doc: "CONNECT is not offered"},
 	TargetTooLong: {name: "target too long", status: 414, term: "PR", front: errReq, doc: "path and query are longer than 8 KB"},
 	TooManyFields: {name: "too many fields", status: 431, term: "PR", front: errReq, doc: "the head has more than 100 fields"},

@@ -142,11 +142,16 @@ func (l *loop) welcome(o *port, fd int32, from netip.AddrPort) {
 	}
 	countConn(c.front, l.number, l.now)
 	defer l.rescue(c.ref())
+	full := l.proxy.memory.full()
 	if front.Spec.Mode == route.TCP {
-		l.beginTCP(c)
+		l.beginTCP(c, full)
 		return
 	}
 	c.readable = true // its first bytes came with it
+	if full {
+		l.refuseBytes(c, NoMemory)
+		return
+	}
 	l.asking.anew(c, l.time)
 	l.clientTurn(c)
 	if c.port == o && !c.watched {

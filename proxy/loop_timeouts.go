@@ -50,6 +50,26 @@ func (l *loop) expire() {
 	}
 }
 
+// idleTight is how long clients may idle while memory is scarce.
+const idleTight = time.Second
+
+// relieve lets go of what is not needed: of little each second, and of all that idles where memory is scarce.
+func (l *loop) relieve() {
+	if l.ticks++; l.ticks >= trimEach {
+		l.ticks = 0
+		l.trim()
+	}
+	if !l.proxy.memory.tight() {
+		return
+	}
+	for c := l.keepAlive.first; c != nil && c.deadline-l.keepAlive.after+int64(idleTight) <= l.time; c = l.keepAlive.first {
+		l.closeClient(c)
+	}
+	for c := l.pooled.first; c != nil; c = l.pooled.first {
+		l.closeIdle(c)
+	}
+}
+
 // anew begins c's wait, or begins it again.
 func (w *timeouts) anew(c *conn, now int64) {
 	c.deadline = now + w.after

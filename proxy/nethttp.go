@@ -68,6 +68,9 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if proof != nil {
 		failed = e.proxy.gate.check(r.Context(), proof)
 	}
+	if c.late {
+		failed = NoMemory
+	}
 	if failed != OK {
 		x.action.Failure = failed
 	}
@@ -348,7 +351,7 @@ func (f *flight) respond(ctx context.Context, resp *http.Response) {
 			h[name] = nil // keeps the library from adding its own
 		}
 	}
-	if f.conn.port.leaving.Load() {
+	if f.conn.port.leaving.Load() || x.proxy.memory.tight() {
 		h.Set("Connection", "close")
 	}
 	announced := len(resp.Trailer)

@@ -34,6 +34,7 @@ type Proxy struct {
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
 	gate      *gate
+	memory    *memory
 
 	swapping sync.Mutex // held from when a change begins to show in servers until it does in the table
 
@@ -55,7 +56,7 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), memory: newMemory(log),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
@@ -277,6 +278,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	logging.Go(p.log.run)
 	var watching sync.WaitGroup
 	watching.Go(func() { p.certs.run(ctx) })
+	watching.Go(func() { p.memory.run(ctx) })
 	defer watching.Wait()
 	checking.Go(func() { p.checks.run(ctx) })
 	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
