@@ -25,6 +25,8 @@ const (
 	Forbidden
 	Unauthorized
 	AuthBusy
+	QueueFull
+	QueueTimeout
 	NoServer
 	ConnectRefused
 	ConnectTimeout
@@ -82,6 +84,10 @@ var failures = [numFailures]failure{
 	Unauthorized: {name: "unauthorized", status: 401, term: "PR", doc: "the service wants a user and a password, and these were not shown"},
 	AuthBusy: {name: "passwords busy", status: 503, term: "PR", front: []route.Count{route.DeniedReq}, back: []route.Count{route.DeniedReq},
 		doc: "more passwords wait to be checked than can be checked in time"},
+	QueueFull: {name: "queue full", status: 503, term: "SQ", back: []route.Count{route.ErrConn},
+		doc: "as many requests run on the backend as may, and too many wait already"},
+	QueueTimeout: {name: "queue timeout", status: 503, term: "sQ", back: []route.Count{route.ErrConn},
+		doc: "the backend had no room for one more request in time"},
 	NoServer: {name: "no server", status: 503, term: "SC", back: []route.Count{route.ErrConn}, doc: "the backend has no usable server"},
 
 	ConnectRefused: {name: "connect refused", status: 503, term: "SC", retry: unsent, back: []route.Count{route.ErrConn},

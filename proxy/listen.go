@@ -34,6 +34,7 @@ type port struct {
 	fd     int32          // of the listener that the loops have adopted, else 0
 	local  netip.AddrPort // its address
 	ending chan struct{}  // closed to have the loops stop
+	stops  chan struct{}  // closed when accepting is to end
 }
 
 func (o *port) looped() bool { return o.ending != nil }
@@ -160,6 +161,10 @@ func (p *Proxy) accept(hard context.Context, o *port) {
 			continue
 		}
 		wait = 0
+		if !p.crowd.room(o) {
+			c.Close()
+			return
+		}
 		p.hand(hard, o, c)
 	}
 }
@@ -198,6 +203,7 @@ const lastAccept = 2 * time.Millisecond
 
 // stop ends accepting soon; connections go on.
 func (o *port) stop() {
+	close(o.stops)
 	if o.looped() {
 		close(o.ending)
 	} else {

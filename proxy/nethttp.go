@@ -198,7 +198,13 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 	var choice attempts
 	choice.begin(x)
 	out := f.outgoing(ctx)
-	failed := NoServer
+	f.stall.Stop()
+	failed := x.await(ctx)
+	if failed != OK {
+		f.refuse(failed)
+		return nil
+	}
+	failed = NoServer
 	for t, ok := choice.first(); ok; t, ok = choice.again(failed) {
 		f.leave() // the server tried before, whose end must not end this
 		f.stall.Stop()

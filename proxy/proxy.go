@@ -35,6 +35,7 @@ type Proxy struct {
 	repeats   budget
 	gate      *gate
 	memory    *memory
+	crowd     *crowd
 
 	swapping sync.Mutex // held from when a change begins to show in servers until it does in the table
 
@@ -56,7 +57,7 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), memory: newMemory(log),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), memory: newMemory(log), crowd: newCrowd(o),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
@@ -78,6 +79,7 @@ func (t Timeouts) orDefault() Timeouts {
 		Connect: cmp.Or(t.Connect, 3*time.Second), Handshake: cmp.Or(t.Handshake, 5*time.Second),
 		Head: cmp.Or(t.Head, 15*time.Second), KeepAlive: cmp.Or(t.KeepAlive, time.Minute),
 		Client: cmp.Or(t.Client, 30*time.Second), Server: cmp.Or(t.Server, 30*time.Second), Tunnel: cmp.Or(t.Tunnel, time.Hour),
+		Queue: cmp.Or(t.Queue, 30*time.Second),
 	}
 }
 
@@ -174,7 +176,7 @@ func (p *Proxy) open(l *route.Listener) error {
 	}
 	delete(p.failed, bind)
 	o := &port{
-		bind: bind, text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(), done: make(chan struct{}),
+		bind: bind, text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(), done: make(chan struct{}), stops: make(chan struct{}),
 		accepted: handover{conns: make(chan net.Conn), addr: n.Addr()},
 	}
 	if p.looped(l) {
@@ -263,6 +265,7 @@ func (p *Proxy) Unopened() map[string]bool {
 // Run serves until ctx ends, then drains: no new connection is accepted, what runs may finish until the drain timeout, and what is
 // left is cut. It returns nil, or what keeps it from serving at all.
 func (p *Proxy) Run(ctx context.Context) error {
+	p.crowd.measure() // the limit of open files may have been raised
 	if p.loops != nil {
 		if err := p.loops.open(); err != nil {
 			return err

@@ -257,12 +257,16 @@ func TestWhoBehavesIsServedUnderAttackAndMemoryComesBack(t *testing.T) {
 	warm, cancel := context.WithTimeout(t.Context(), time.Second)
 	new(good).run(warm, v.port, 8)
 	cancel()
-	base, series := v.resident(), v.series()
-	t.Logf("%d MB to begin with, %d connections, %v each", base>>20, conns, lasts)
+	var base int64
+	series := v.series()
+	t.Logf("%d MB to begin with, %d connections, %v each", v.resident()>>20, conns, lasts)
 	for _, k := range attacks {
 		t.Run(k.name, func(t *testing.T) {
 			v.t = t
 			suffer(t, &assault{victim: v, conns: conns}, k, lasts)
+			if base == 0 { // as many connections as there will be, but peaceful ones
+				base = v.resident()
+			}
 			back(t, v, base)
 			if n := v.series(); n != series {
 				t.Errorf("%d series of metrics, there were %d", n, series)
@@ -323,7 +327,9 @@ func back(t *testing.T, v *victim, base int64) {
 	began := time.Now()
 	for float64(v.resident()) > float64(base)*margin {
 		if time.Since(began) > time.Minute {
-			t.Errorf("%d MB a minute later, there were %d", v.resident()>>20, base>>20)
+			kb := func(what string) int { return int(v.metric("go_memstats_"+what, "")) >> 10 }
+			t.Errorf("%d MB a minute later, there were %d; heap %d KB in use, %d idle, %d released; stacks %d; spans %d; other %d %d", v.resident()>>20, base>>20,
+				kb("heap_inuse_bytes"), kb("heap_idle_bytes"), kb("heap_released_bytes"), kb("stack_inuse_bytes"), kb("mspan_sys_bytes"), kb("gc_sys_bytes"), kb("other_sys_bytes"))
 			return
 		}
 		<-time.After(100 * time.Millisecond)
