@@ -35,8 +35,14 @@ type victim struct {
 // newVictim starts it. It has to have served before it is measured. variables are more of its environment, flags of its command line.
 func newVictim(t *testing.T, variables []string, flags ...string) *victim {
 	t.Helper()
+	return newVictimOf(t, leanServer(t), variables, flags...)
+}
+
+// newVictimOf starts it in front of a server of the test's own.
+func newVictimOf(t *testing.T, well string, variables []string, flags ...string) *victim {
+	t.Helper()
 	v := &victim{port: freePort(t), slow: freePort(t), hosts: freePort(t), stats: loopback(freePort(t))}
-	well, slow := leanServer(t), silentServer(t)
+	slow := silentServer(t)
 	marathon := staticMarathon(t, staticApp("/well", v.port, well, "well.test"), staticApp("/slow", v.slow, slow, "slow.test"))
 	v.process = newProcess(t, append([]string{
 		"sse", "--marathon", marathon, "--group", "external", "--service-addr", "127.0.0.1", "--stats-bind", v.stats,
@@ -67,13 +73,16 @@ func (v *victim) files() int {
 // clients is how many connections clients have.
 func (v *victim) clients() int { return int(v.metric("haproxy_frontend_current_sessions", "")) }
 
-// cpu is what it has used so far.
-func (v *victim) cpu() time.Duration {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", v.cmd.Process.Pid))
-	f := strings.Fields(string(text[bytes.LastIndexByte(text, ')'):]))
-	user, _ := strconv.Atoi(f[12])
-	system, _ := strconv.Atoi(f[11])
-	return time.Duration(user+system) * 10 * time.Millisecond
+// cpu is the processor time it has used so far. The kernel counts it thread by thread; those of Go do not end.
+func (v *victim) cpu() (sum time.Duration) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", v.cmd.Process.Pid))
+	for _, name := range threads {
+		var ns int64
+		text, _ := os.ReadFile(name)
+		fmt.Sscan(string(text), &ns)
+		sum += time.Duration(ns)
+	}
+	return sum
 }
 
 // metric is the sum of a metric's series whose labels match a pattern.
