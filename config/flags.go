@@ -84,6 +84,8 @@ var own = []row{
 	{long: "upgrade-timeout", arg: "DURATION", field: "Life.UpgradeTimeout"},
 	{long: "trusted-proxies", arg: "NETWORKS", field: "Proxy.TrustedProxies", note: "CIDR networks or addresses, separated by commas; empty for none"},
 	{long: "auth-scope", arg: "WHERE", field: "Proxy.AuthScope"},
+	{long: "maxconn", arg: "N", field: "Proxy.MaxConn"},
+	{long: "backend-maxconn", arg: "N", field: "Proxy.BackendMaxConn"},
 	{long: "engine", arg: "NAME", field: "Proxy.Engine"},
 	{long: "access-log", arg: "WHICH", field: "Proxy.AccessLog"},
 	{long: "log-encoding", arg: "ENCODING", field: "Log.Encoding"},

@@ -36,6 +36,7 @@ type port struct {
 	fd     int32          // of the listener that the loops have adopted, else 0
 	local  netip.AddrPort // its address
 	ending chan struct{}  // closed to have the loops stop
+	stops  chan struct{}  // closed when accepting is to end
 }
 
 func (o *port) looped() bool { return o.ending != nil }
@@ -165,6 +166,10 @@ func (p *Proxy) accept(hard context.Context, o *port) {
 			continue
 		}
 		wait = 0
+		if !p.crowd.room(o) {
+			c.Close()
+			return
+		}
 		p.hand(hard, o, c)
 	}
 }
@@ -201,6 +206,7 @@ func isTimeout(err error) bool {
 // stop ends accepting soon; connections go on. The kernel tells newcomers nothing from now on, and those whose connection is being made
 // have the time to come in: closing at once would reset what is in the queue.
 func (o *port) stop(rest time.Duration) {
+	close(o.stops)
 	if o.given { // the successor has the queue
 		rest = 0
 	}
@@ -227,7 +233,7 @@ func (o *port) control(f func(fd uintptr)) {
 // waiting says that connections still wait to be accepted from a port that stops.
 func (o *port) waiting() (some bool) {
 	if o.rest > 0 {
-		o.control(func(fd uintptr) { some = queued(fd) > 0 })
+		o.control(func(fd uintptr) { some = inQueue(fd) > 0 })
 	}
 	return some
 }

@@ -10,7 +10,7 @@ import (
 // Elsewhere than on Linux, what is in a queue when its port is closed is reset.
 func turnAway(uintptr)      {}
 func acceptAtOnce(uintptr)  {}
-func queued(uintptr) uint32 { return 0 }
+func inQueue(uintptr) uint32 { return 0 }
 
 // fileOf has no use where there are no loops.
 func fileOf(uintptr, string) (*os.File, error) { return nil, errors.ErrUnsupported }

@@ -46,6 +46,7 @@ type phase uint8
 
 const (
 	proving phase = iota // a password is checked
+	queued               // for the backend to have room
 	pausing              // before a server is tried again
 	connecting
 	asking // the request is sent, and the response awaited
