@@ -81,6 +81,7 @@ var own = []row{
 	{long: "drain-timeout", arg: "DURATION", field: "Proxy.DrainTimeout"},
 	{long: "trusted-proxies", arg: "NETWORKS", field: "Proxy.TrustedProxies", note: "CIDR networks or addresses, separated by commas; empty for none"},
 	{long: "auth-scope", arg: "WHERE", field: "Proxy.AuthScope"},
+	{long: "hold-requests", arg: "N", field: "Proxy.HoldRequests"},
 	{long: "engine", arg: "NAME", field: "Proxy.Engine"},
 	{long: "access-log", arg: "WHICH", field: "Proxy.AccessLog"},
 	{long: "log-encoding", arg: "ENCODING", field: "Log.Encoding"},

@@ -73,6 +73,13 @@ func TestLabelsThatAreCarriedOut(t *testing.T) {
 		{[]string{"HAPROXY_0_BALANCE", " "}, balance, "roundrobin", "HAPROXY_0_BALANCE=empty"},
 		{[]string{"HAPROXY_0_BALANCE", "fastest"}, balance, "roundrobin", "HAPROXY_0_BALANCE=no algorithm"},
 
+		{nil, hold, "0s", ""},
+		{[]string{"HAPROXY_0_HOLD", " 5s"}, hold, "5s", ""},
+		{[]string{"HAPROXY_0_HOLD", "1m30s"}, hold, "1m30s", ""},
+		{[]string{"HAPROXY_0_HOLD", "5"}, hold, "0s", "HAPROXY_0_HOLD=not a length of time"},
+		{[]string{"HAPROXY_0_HOLD", "-5s"}, hold, "0s", "HAPROXY_0_HOLD=not a length of time"},
+		{[]string{"HAPROXY_0_HOLD", "1h"}, hold, "0s", "HAPROXY_0_HOLD=not a length of time, or above 5m0s"},
+
 		{http, sticky, "", ""},
 		{append(http, "HAPROXY_0_STICKY", "true"), sticky, "mesosphere_server_id", ""},
 		{append(http, "HAPROXY_0_STICKY", "no"), sticky, "", ""},
@@ -168,6 +175,7 @@ func front(_ route.BackendSpec, l []route.ListenerSpec) any {
 	_, rest, _ := strings.Cut(l[0].String(), "-> a_10000")
 	return strings.TrimSpace(rest)
 }
+func hold(k route.BackendSpec, _ []route.ListenerSpec) any   { return k.Hold.String() }
 func sticky(k route.BackendSpec, _ []route.ListenerSpec) any { return k.Sticky }
 func bind(_ route.BackendSpec, l []route.ListenerSpec) any   { return binds(l) }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"marathon-lb/internal/route"
 )
@@ -39,7 +40,8 @@ type service struct {
 	hashOn   string // what balance hashes
 	checkAt  int    // port index whose check counts, with checked
 	checked  bool   // a label says which
-	bindBad  bool   // the address to bind to cannot be read: the port stays closed
+	hold     time.Duration
+	bindBad  bool // the address to bind to cannot be read: the port stays closed
 
 	problems []route.Problem
 }

@@ -25,6 +25,8 @@ const (
 	Unauthorized
 	AuthBusy
 	NoServer
+	HeldTooLong
+	ClientLeftHeld
 	ConnectRefused
 	ConnectTimeout
 	ClientLeftConnecting
@@ -80,6 +82,10 @@ var failures = [numFailures]failure{
 	AuthBusy: {name: "passwords busy", status: 503, term: "PR", front: []route.Count{route.DeniedReq}, back: []route.Count{route.DeniedReq},
 		doc: "more passwords wait to be checked than can be checked in time"},
 	NoServer: {name: "no server", status: 503, term: "SC", back: []route.Count{route.ErrConn}, doc: "the backend has no usable server"},
+	HeldTooLong: {name: "held too long", status: 503, term: "sQ", back: []route.Count{route.ErrConn},
+		doc: "the request was held, as the service's HOLD asks, and no server came in time"},
+	ClientLeftHeld: {name: "client left while held", logged: 499, term: "CQ", back: clientAbort,
+		doc: "the client went away while its request was held"},
 
 	ConnectRefused: {name: "connect refused", status: 503, term: "SC", retry: unsent, back: []route.Count{route.ErrConn},
 		doc: "no connection to a server, after retries"},

@@ -34,6 +34,7 @@ type Proxy struct {
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
 	gate      *gate
+	holds     *holds
 
 	swapping sync.Mutex // held from when a change begins to show in servers until it does in the table
 
@@ -54,8 +55,9 @@ const (
 func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
+	o.HoldBytes = cmp.Or(o.HoldBytes, 64<<20)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), holds: newHolds(&o),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
@@ -101,6 +103,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.swapping.Unlock()
 	errs = append(errs, p.fit(c.SetListeners)...)
 	p.checks.followChange(c, next)
+	p.brought(c)
 	p.start()
 	p.close(diff.Close)
 	if len(errs) > 0 && len(diff.Close) > 0 { // an address that moved from all interfaces to one was in its own way
@@ -331,6 +334,7 @@ func (p *Proxy) bindFailed() {
 
 // drain ends the proxy's life: cut ends what still runs when its time is up.
 func (p *Proxy) drain(cut func()) {
+	p.holds.end() // no server comes any more
 	p.mu.Lock()
 	p.ended = true
 	p.close(p.Table().Listeners())

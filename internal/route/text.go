@@ -47,6 +47,9 @@ func (k BackendSpec) String() string {
 	if k.Sticky != "" {
 		fmt.Fprintf(&b, " sticky=%s", k.Sticky)
 	}
+	if k.Hold != 0 {
+		fmt.Fprintf(&b, " hold=%s", k.Hold)
+	}
 	b.WriteString(k.access())
 	if k.Closed {
 		b.WriteString(" closed")
