@@ -9,8 +9,8 @@ import (
 	"marathon-lb/marathon/marathontest"
 )
 
-// cell is the value of a column in the CSV, of a backend's own row; empty if there is none.
-func cell(stats, backend, column string) string {
+// cell is the value of a column in the CSV; empty if there is none.
+func cell(stats, backend, server, column string) string {
 	_, text := get(stats + "/haproxy?stats;csv")
 	var names []string
 	for line := range strings.Lines(strings.TrimPrefix(text, "# ")) {
@@ -18,7 +18,7 @@ func cell(stats, backend, column string) string {
 		if names == nil {
 			names = cells
 		}
-		if at := slices.Index(names, column); at >= 0 && len(cells) > at && cells[0] == backend && cells[1] == "BACKEND" {
+		if at := slices.Index(names, column); at >= 0 && len(cells) > at && cells[0] == backend && cells[1] == server {
 			return cells[at]
 		}
 	}
@@ -43,17 +43,17 @@ func TestARequestIsHeldUntilTheAppHasATask(t *testing.T) {
 		t.Errorf("%+v", problems(t, r.stats))
 	}
 	name := fmt.Sprintf("held_%d", port)
-	eventually(t, "the app is served", func() bool { return cell(r.stats, name, "status") == "DOWN" })
+	eventually(t, "the app is served", func() bool { return cell(r.stats, name, "BACKEND", "status") == "DOWN" })
 	answer := make(chan int, 1)
 	go func() { status, _ := get("http://" + loopback(port)); answer <- status }()
-	eventually(t, "the request is in the queue", func() bool { return cell(r.stats, name, "qcur") == "1" })
+	eventually(t, "the request is in the queue", func() bool { return cell(r.stats, name, "BACKEND", "qcur") == "1" })
 	if _, err := r.sim.Scale("/held", 1); err != nil {
 		t.Fatal(err)
 	}
 	if status := <-answer; status != 200 {
 		t.Errorf("answered %d", status)
 	}
-	if now, most := cell(r.stats, name, "qcur"), cell(r.stats, name, "qmax"); now != "0" || most != "1" {
+	if now, most := cell(r.stats, name, "BACKEND", "qcur"), cell(r.stats, name, "BACKEND", "qmax"); now != "0" || most != "1" {
 		t.Errorf("queue %s, at most %s", now, most)
 	}
 }
