@@ -53,13 +53,15 @@ func (a *attempts) first() (try, bool) {
 }
 
 // again is the choice after a try that failed, to be completed by enter; false when it is not to be tried again. A server not yet tried
-// comes at once. A budget bounds how many requests are sent a second time.
+// comes at once. A budget bounds how many requests are sent a second time; all that a server had when it died are one failure of it.
 func (a *attempts) again(f Failure) (try, bool) {
-	a.exchange.blame(f, time.Now())
+	x := a.exchange
+	died := x.try.server != nil && x.try.server.BrokeSince(x.tried)
+	x.blame(f, time.Now())
 	switch f.row().retry {
 	case unsent:
 	case unanswered:
-		if !a.repeats || a.resent || !a.exchange.proxy.mayRepeat() {
+		if !a.repeats || a.resent || !died && !x.proxy.mayRepeat() {
 			return try{}, false
 		}
 		a.resent = true

@@ -43,6 +43,7 @@ type Server struct {
 	changed  atomic.Int64 // Unix nanoseconds of the last change of status
 
 	shunned atomic.Int64 // Unix nanoseconds until which others are preferred, 0 for none
+	broke   atomic.Int64 // Unix nanoseconds of the failure that it is, or was last, shunned for
 	strikes atomic.Int32 // failures since it was last reached, counted once for each time it was shunned
 
 	checking sync.Mutex // held to change what checks know

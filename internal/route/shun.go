@@ -14,6 +14,7 @@ func (s *Server) Shun(now time.Time) {
 	if now.UnixNano() < s.shunned.Load() {
 		return
 	}
+	s.broke.Store(now.UnixNano())
 	n := min(s.strikes.Add(1), 5)
 	s.shunned.Store(now.Add(min(time.Second<<(n-1), mostShunned)).UnixNano())
 }
@@ -25,6 +26,9 @@ func (s *Server) Reached() {
 		s.shunned.Store(0)
 	}
 }
+
+// BrokeSince says that it failed after then, so that what was on its way there at that time met the same failure.
+func (s *Server) BrokeSince(then time.Time) bool { return s.broke.Load() > then.UnixNano() }
 
 // isShunned asks the clock only of a server that failed of late.
 func (s *Server) isShunned() bool {
