@@ -53,7 +53,8 @@ func (a *attempts) first() (try, bool) {
 }
 
 // again is the choice after a try that failed, to be completed by enter; false when it is not to be tried again. A server not yet tried
-// comes at once. A budget bounds how many requests are sent a second time; all that a server had when it died are one failure of it.
+// comes at once. A budget bounds how many requests are sent a second time; all that a server had when it died are one failure of it. Refusals
+// cost no time: after the last retry, too, a server that nothing speaks against is worth one more.
 func (a *attempts) again(f Failure) (try, bool) {
 	x := a.exchange
 	died := x.try.server != nil && x.try.server.BrokeSince(x.tried)
@@ -68,11 +69,12 @@ func (a *attempts) again(f Failure) (try, bool) {
 	default:
 		return try{}, false
 	}
-	if a.retries >= mostRetries {
+	s := a.pick()
+	if a.retries >= mostRetries && !(f == ConnectRefused && s != nil && s.Grade() == route.Proven) {
 		return try{}, false
 	}
 	a.retries++
-	if s := a.pick(); s != nil {
+	if s != nil {
 		return a.choose(try{server: s})
 	}
 	a.tried = a.tried[:0]

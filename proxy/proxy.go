@@ -30,6 +30,7 @@ type Proxy struct {
 	certs     *certStore
 	tls       *tls.Config
 	checks    *checker
+	recheck   *recheck
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
@@ -55,7 +56,7 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), recheck: newRecheck(),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
@@ -279,6 +280,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	watching.Go(func() { p.certs.run(ctx) })
 	defer watching.Wait()
 	checking.Go(func() { p.checks.run(ctx) })
+	checking.Go(func() { p.recheck.run(ctx) })
 	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
 	defer keep.Stop()
 	defer again.Stop()

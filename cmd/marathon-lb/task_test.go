@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"log"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,14 +22,16 @@ const asTask, taskDelay = "TEST_AS_TASK", "TEST_TASK_DELAY"
 func runTask() {
 	ports, err := marathontest.Listeners()
 	if err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	delay, _ := time.ParseDuration(os.Getenv(taskDelay))
 	go func() {
 		io.Copy(io.Discard, os.Stdin) // which ends when the test does
 		os.Exit(1)
 	}()
-	log.Fatal(http.Serve(ports[0], receipt(os.Getenv(asTask), delay)))
+	http.Serve(ports[0], receipt(os.Getenv(asTask), delay))
+	os.Exit(1)
 }
 
 // receipt answers each request with what was asked of which task, and a sum of the body.

@@ -3,8 +3,8 @@ package route
 import "time"
 
 // A server that cannot be connected to, or that drops a request on a fresh connection, is shunned for a while: requests go to others
-// of its backend, if there are any. Each failure after such a while makes the next one longer; an answer ends it. Probes, which come
-// seconds apart, have their own opinion.
+// of its backend, if there are any. Each failure after such a while makes the next one longer; an answer ends it, or a connection where
+// there was none. Probes, which come seconds apart, have their own opinion.
 
 // mostShunned is the longest while; the first is a second.
 const mostShunned = 10 * time.Second
@@ -19,6 +19,9 @@ func (s *Server) Shun(now time.Time) {
 	s.shunned.Store(now.Add(min(time.Second<<(n-1), mostShunned)).UnixNano())
 }
 
+// Relieve ends the while: it can be connected to again. Whether it answers is yet to be seen, so another failure makes a longer one.
+func (s *Server) Relieve() { s.shunned.Store(0) }
+
 // Reached notes that the server did what was asked of it.
 func (s *Server) Reached() {
 	if s.strikes.Load() != 0 {
@@ -30,8 +33,8 @@ func (s *Server) Reached() {
 // BrokeSince says that it failed after then, so that what was on its way there at that time met the same failure.
 func (s *Server) BrokeSince(then time.Time) bool { return s.broke.Load() > then.UnixNano() }
 
-// isShunned asks the clock only of a server that failed of late.
-func (s *Server) isShunned() bool {
+// IsShunned says whether others are preferred now. It asks the clock only of a server that failed of late.
+func (s *Server) IsShunned() bool {
 	until := s.shunned.Load()
 	return until != 0 && time.Now().UnixNano() < until
 }

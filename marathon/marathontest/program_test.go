@@ -2,7 +2,6 @@ package marathontest_test
 
 import (
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"os"
@@ -19,9 +18,10 @@ const asTask = "MARATHONTEST_AS_TASK"
 func runTask() {
 	ports, err := marathontest.Listeners()
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	log.Fatal(http.Serve(ports[0], http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, os.Getenv(asTask)) })))
+	http.Serve(ports[0], http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, os.Getenv(asTask)) }))
+	os.Exit(1)
 }
 
 func taskProcess(t *marathontest.Task) *exec.Cmd {
