@@ -53,12 +53,12 @@ func (a *attempts) first() (try, bool) {
 }
 
 // again is the choice after a try that failed, to be completed by enter; false when it is not to be tried again. A server not yet tried
-// comes at once. A budget bounds how many requests are sent a second time; all that a server had when it died are one failure of it. Refusals
+// comes at once. A budget bounds how many requests are sent a second time; what a server had when it died is not counted. Refusals
 // cost no time: after the last retry, too, a server that nothing speaks against is worth one more.
 func (a *attempts) again(f Failure) (try, bool) {
-	x := a.exchange
-	died := x.try.server != nil && x.try.server.BrokeSince(x.tried)
-	x.blame(f, time.Now())
+	x, now := a.exchange, time.Now()
+	died := x.try.server != nil && x.try.server.Broke(x.tried, now)
+	x.blame(f, now)
 	switch f.row().retry {
 	case unsent:
 	case unanswered:

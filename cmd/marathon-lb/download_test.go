@@ -57,7 +57,7 @@ func TestSlowDownloadsSurviveADeploy(t *testing.T) {
 		}
 		f := newFarm(t, marathontest.Options{Handler: bulk}, 0, engine, "--drain-timeout=2m")
 		port, clients := freePort(t), 8
-		a := app("/big", port, 4)
+		a := patientApp("/big", port)
 		a.TaskKillGracePeriodSeconds = new(120)
 		create(t, f.sim, a)
 		backend := fmt.Sprintf("big_%d", port)

@@ -247,9 +247,10 @@ func TestTunnelsAreNotCutByChangesOfTheTable(t *testing.T) {
 func tunnelFarm(t *testing.T, engine string) (f *farm, ws, tcp int) {
 	f = newFarm(t, marathontest.Options{Handler: echoMessages}, 0, engine, "--drain-timeout=10m")
 	ws, tcp = freePort(t), freePort(t)
-	bytes := app("/tcp", tcp, 4, "MARATHONTEST_KIND", "tcp")
+	bytes := patientApp("/tcp", tcp)
+	bytes.Labels["MARATHONTEST_KIND"] = "tcp"
 	bytes.HealthChecks[0].Protocol, bytes.HealthChecks[0].Path = "TCP", ""
-	messages := app("/ws", ws, 4)
+	messages := patientApp("/ws", ws)
 	for _, a := range []*marathontest.App{&bytes, &messages} {
 		a.TaskKillGracePeriodSeconds = new(3600)
 	}

@@ -30,8 +30,12 @@ func (s *Server) Reached() {
 	}
 }
 
-// BrokeSince says that it failed after then, so that what was on its way there at that time met the same failure.
-func (s *Server) BrokeSince(then time.Time) bool { return s.broke.Load() > then.UnixNano() }
+// Broke says whether a failure at now, of what began there at began, is one with a failure that was noted since, or the first in a long
+// while: what a server had when it died is one failure, however much that was.
+func (s *Server) Broke(began, now time.Time) bool {
+	last := s.broke.Load()
+	return last > began.UnixNano() || last < now.Add(-mostShunned).UnixNano()
+}
 
 // IsShunned says whether others are preferred now. It asks the clock only of a server that failed of late.
 func (s *Server) IsShunned() bool {
