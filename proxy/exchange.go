@@ -20,6 +20,10 @@ type exchange struct {
 	status  int // sent to the client, 0 if none was
 	retries int
 
+	entered bool         // it runs on its backend without having waited
+	place   *route.Place // where it waited for its backend to have room
+	called  bool         // its turn has come
+
 	began     time.Time
 	tried     time.Time // when the last try began
 	connected time.Time // zero if no server was
@@ -135,6 +139,9 @@ func (x *exchange) answer(now time.Time) {
 func (x *exchange) blame(f Failure, now time.Time) {
 	if s := x.try.server; s != nil && (f.row().retry == unsent || f == ServerClosed && x.fresh) {
 		s.Shun(now)
+		if f.row().retry == unsent {
+			x.proxy.recheck.add(s)
+		}
 	}
 }
 
@@ -169,6 +176,7 @@ func (x *exchange) finish(in, out uint64, now time.Time) {
 		x.total(b.Stats, in, out)
 		x.times(b.Stats, now)
 		b.Stats.Sessions.Dec()
+		x.goOut()
 		for _, c := range x.failure.row().back {
 			x.count(c, 1)
 		}

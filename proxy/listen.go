@@ -37,6 +37,7 @@ type port struct {
 	fd     int32          // of the listener that the loops have adopted, else 0
 	local  netip.AddrPort // its address
 	ending chan struct{}  // closed to have the loops stop
+	stops  chan struct{}  // closed when accepting is to end
 }
 
 func (o *port) looped() bool { return o.ending != nil }
@@ -180,6 +181,10 @@ func (p *Proxy) accept(hard context.Context, o *port) {
 			continue
 		}
 		wait = 0
+		if !p.crowd.room(o) {
+			c.Close()
+			return
+		}
 		p.hand(hard, o, c)
 	}
 }
@@ -225,6 +230,7 @@ func (o *port) refuse() bool {
 
 // stop ends accepting soon; connections go on. What waits at a port that a successor has, too, is the successor's.
 func (o *port) stop() {
+	close(o.stops)
 	if !o.given {
 		o.rest = lastAccept
 		o.refuse()
@@ -250,7 +256,7 @@ func (o *port) control(f func(fd uintptr)) {
 // waiting says that connections still wait to be accepted from a port that stops.
 func (o *port) waiting() (some bool) {
 	if o.rest > 0 {
-		o.control(func(fd uintptr) { some = queued(fd) > 0 })
+		o.control(func(fd uintptr) { some = inQueue(fd) > 0 })
 	}
 	return some
 }

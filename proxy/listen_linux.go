@@ -24,8 +24,8 @@ func acceptAtOnce(fd uintptr) {
 	syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, 0)
 }
 
-// queued is how many connections wait to be accepted.
-func queued(fd uintptr) uint32 {
+// inQueue is how many connections wait to be accepted.
+func inQueue(fd uintptr) uint32 {
 	var info syscall.TCPInfo
 	size := uint32(unsafe.Sizeof(info))
 	_, _, e := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO, uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)

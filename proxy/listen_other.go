@@ -10,7 +10,7 @@ import (
 // Elsewhere than on Linux, what is in a queue when its port is closed is reset.
 func turnAway(uintptr) error         { return errors.ErrUnsupported }
 func acceptAtOnce(uintptr)           {}
-func queued(uintptr) uint32          { return 0 }
+func inQueue(uintptr) uint32         { return 0 }
 func beingMade(map[uint16]bool) bool { return false }
 
 // fileOf has no use where there are no loops.

@@ -30,10 +30,14 @@ type Proxy struct {
 	certs     *certStore
 	tls       *tls.Config
 	checks    *checker
+	recheck   *recheck
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
 	gate      *gate
+	memory    *memory
+	crowd     *crowd
+	holds     *holds
 
 	swapping sync.Mutex // held from when a change begins to show in servers until it does in the table
 
@@ -57,8 +61,10 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
 	o.TunnelDrainTimeout = cmp.Or(o.TunnelDrainTimeout, o.DrainTimeout)
+	o.HoldBytes = cmp.Or(o.HoldBytes, 64<<20)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), recheck: newRecheck(),
+		memory: newMemory(log), crowd: newCrowd(o), holds: newHolds(&o),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
@@ -80,6 +86,7 @@ func (t Timeouts) orDefault() Timeouts {
 		Connect: cmp.Or(t.Connect, 3*time.Second), Handshake: cmp.Or(t.Handshake, 5*time.Second),
 		Head: cmp.Or(t.Head, 15*time.Second), KeepAlive: cmp.Or(t.KeepAlive, time.Minute),
 		Client: cmp.Or(t.Client, 30*time.Second), Server: cmp.Or(t.Server, 30*time.Second), Tunnel: cmp.Or(t.Tunnel, time.Hour),
+		Queue: cmp.Or(t.Queue, 30*time.Second),
 	}
 }
 
@@ -104,6 +111,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.swapping.Unlock()
 	errs = append(errs, p.fit(c.SetListeners)...)
 	p.checks.followChange(c, next)
+	p.brought(c)
 	p.start()
 	p.close(diff.Close)
 	if len(errs) > 0 && len(diff.Close) > 0 { // an address that moved from all interfaces to one was in its own way
@@ -179,7 +187,8 @@ func (p *Proxy) open(l *route.Listener) error {
 	}
 	delete(p.failed, bind)
 	o := &port{
-		bind: bind, number: addrPort(n.Addr()).Port(), text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(), done: make(chan struct{}),
+		bind: bind, number: addrPort(n.Addr()).Port(), text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(),
+		done: make(chan struct{}), stops: make(chan struct{}),
 		accepted: handover{conns: make(chan net.Conn), addr: n.Addr()},
 	}
 	if p.looped(l) {
@@ -268,6 +277,7 @@ func (p *Proxy) Unopened() map[string]bool {
 // Run serves until ctx ends, then drains: no new connection is accepted, what runs may finish until the drain timeout, and what is
 // left is cut. It returns nil, or what keeps it from serving at all.
 func (p *Proxy) Run(ctx context.Context) error {
+	p.crowd.measure() // the limit of open files may have been raised
 	if p.loops != nil {
 		if err := p.loops.open(); err != nil {
 			return err
@@ -283,8 +293,10 @@ func (p *Proxy) Run(ctx context.Context) error {
 	logging.Go(p.log.run)
 	var watching sync.WaitGroup
 	watching.Go(func() { p.certs.run(ctx) })
+	watching.Go(func() { p.memory.run(ctx) })
 	defer watching.Wait()
 	checking.Go(func() { p.checks.run(ctx) })
+	checking.Go(func() { p.recheck.run(ctx) })
 	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
 	defer keep.Stop()
 	defer again.Stop()

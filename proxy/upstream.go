@@ -45,6 +45,13 @@ const (
 	mostResponse = 64 << 10 // bytes of a response's head
 )
 
+// What the kernel holds of each connection to a server. Left to itself it takes tens of megabytes ahead of a client that stops reading, or of
+// a server that does: and then from the client, too, for it makes as much room there as was taken before.
+const (
+	mostAhead  = 1 << 20   // from the server, before we take it
+	mostUnsent = 512 << 10 // from us, before the server takes it
+)
+
 func newUpstreams(t Timeouts) *upstreams {
 	return &upstreams{timeouts: t, of: map[*route.Server]*upstream{}}
 }
@@ -132,7 +139,12 @@ func (u *upstream) transport(idle time.Duration) *http.Transport {
 }
 
 func (u *upstream) dial(ctx context.Context) (net.Conn, error) {
-	return u.dialer.DialContext(ctx, "tcp", u.server.Addr.String())
+	c, err := u.dialer.DialContext(ctx, "tcp", u.server.Addr.String())
+	if t, ok := c.(*net.TCPConn); ok {
+		t.SetReadBuffer(mostAhead) // where that fails, the system's size is used
+		t.SetWriteBuffer(mostUnsent)
+	}
+	return c, err
 }
 
 // roundTrip sends a request of the exchange. What happens meanwhile goes to the trace that ctx of the request holds.

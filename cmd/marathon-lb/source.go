@@ -28,6 +28,7 @@ func (b *balancer) source() stats.Source {
 
 		Certificates: b.certificates,
 		Unopened:     b.proxy.Unopened,
+		MaxConn:      b.proxy.MaxConn,
 	}
 }
 
