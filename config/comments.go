@@ -46,6 +46,7 @@ var comments = map[string]string{
 	"Proxy.TLSMin":               "the oldest version of TLS that clients may speak: 1.0, 1.1, 1.2 or 1.3",
 	"Proxy.Timeouts":             "bound each phase of a request; zero fields take Marathon-LB's values",
 	"Proxy.TrustedProxies":       "the networks whose X-Forwarded-Proto is believed; what others send is replaced",
+	"Proxy.TunnelDrainTimeout":   "how long WebSocket and TCP connections may go on after SIGTERM or an upgrade; as long as requests if zero",
 	"Stats.Bind":                 "where the stats page, metrics and the /v1 API are served",
 	"Stats.Maps":                 "shows which host and which app id leads to which backend, at /_haproxy_getvhostmap and /_haproxy_getappmap",
 	"ZDD.Balancers":              "the base URLs of the load balancers' statistics (http://marathon-lb.marathon.mesos:9090). Each address a name has, IPv4 and IPv6, is a load balancer whose word counts",

@@ -192,10 +192,17 @@ func (l *loop) clients(o *port, f func(*conn)) {
 	}
 }
 
-// closeIdleClients closes the connections on which nothing runs.
+// closeIdleClients closes the connections on which nothing runs. A request that has just come is served.
 func (l *loop) closeIdleClients(o *port) {
 	l.clients(o, func(c *conn) {
-		if c.trip == nil && len(c.in) == 0 {
+		if c.trip != nil || len(c.in) > 0 {
+			return
+		}
+		r := c.ref()
+		defer l.rescue(r)
+		c.readable = true
+		l.clientTurn(c)
+		if r.alive() && c.trip == nil && len(c.in) == 0 && !c.shut {
 			l.closeClient(c)
 		}
 	})

@@ -218,7 +218,7 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 		x.take(t, time.Now())
 		f.stall.Reset(x.proxy.o.Timeouts.Server)
 		up := x.proxy.upstreams.to(t.server)
-		f.leave = up.run(x, func(Failure) { cancel(errServerGone) })
+		f.leave = up.run(x, running{cut: func(Failure) { cancel(errServerGone) }})
 		f.openInterim()
 		resp, err := up.roundTrip(x, out)
 		answered := f.closeInterim()

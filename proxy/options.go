@@ -9,6 +9,8 @@ import (
 type Options struct {
 	// DrainTimeout is how long a request may still run on a server that left, and on this process after SIGTERM.
 	DrainTimeout time.Duration
+	// TunnelDrainTimeout is how long WebSocket and TCP connections may go on after SIGTERM or an upgrade; as long as requests if zero.
+	TunnelDrainTimeout time.Duration
 	// TrustedProxies are the networks whose X-Forwarded-Proto is believed; what others send is replaced.
 	TrustedProxies []netip.Prefix
 	// AuthScope is where HAPROXY_{n}_AUTH is asked for: all is every HTTP entry of the service, vhost only :80 and :443.

@@ -45,6 +45,8 @@ type Proxy struct {
 	failed map[string]*BindError // to be bound again
 	wake   chan struct{}         // there are fresh ports
 	ended  bool                  // nobody would serve another port
+	held   bool                  // fresh ports are not served yet
+	take   Take                  // nil without a predecessor
 }
 
 const (
@@ -56,6 +58,7 @@ const (
 func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
+	o.TunnelDrainTimeout = cmp.Or(o.TunnelDrainTimeout, o.DrainTimeout)
 	p := &Proxy{
 		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), memory: newMemory(log), crowd: newCrowd(o),
 		certs: newCertStore(o, log),
@@ -169,10 +172,13 @@ func (p *Proxy) openAll(listeners []*route.Listener) (errs []error) {
 // open binds a listener's port.
 func (p *Proxy) open(l *route.Listener) error {
 	bind := route.BindText(l.Spec.Bind)
-	n, err := bindPort(l)
-	if err != nil {
-		p.failed[bind] = err.(*BindError)
-		return err
+	n := p.inherited(bind)
+	if n == nil {
+		var err *BindError
+		if n, err = bindPort(l); err != nil {
+			p.failed[bind] = err
+			return err
+		}
 	}
 	delete(p.failed, bind)
 	o := &port{
@@ -210,7 +216,7 @@ func (p *Proxy) fit(listeners []route.ListenerSpec) (errs []error) {
 
 // start has Run serve the fresh ports.
 func (p *Proxy) start() {
-	if len(p.fresh) == 0 {
+	if len(p.fresh) == 0 || p.held {
 		return
 	}
 	select {
@@ -220,7 +226,10 @@ func (p *Proxy) start() {
 }
 
 // close closes the ports of listeners that went; connections that stand may finish.
-func (p *Proxy) close(gone []*route.Listener) {
+func (p *Proxy) close(gone []*route.Listener) { p.closeWithin(lastAccept, gone) }
+
+// closeWithin does so, and gives clients whose connection is just being made that time.
+func (p *Proxy) closeWithin(rest time.Duration, gone []*route.Listener) {
 	var stopping []*port
 	for _, l := range gone {
 		bind := route.BindText(l.Spec.Bind)
@@ -231,7 +240,7 @@ func (p *Proxy) close(gone []*route.Listener) {
 			p.fresh = slices.Delete(p.fresh, i, i+1)
 			o.unbind()
 		} else if o != nil {
-			o.stop()
+			o.stop(rest)
 			stopping = append(stopping, o)
 		}
 	}
@@ -310,6 +319,9 @@ func (p *Proxy) Run(ctx context.Context) error {
 func (p *Proxy) serveFresh(hard context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.held {
+		return
+	}
 	for _, o := range p.fresh {
 		p.work.Go(func() {
 			if o.looped() {
@@ -332,29 +344,4 @@ func (p *Proxy) bindFailed() {
 		}
 	}
 	p.start()
-}
-
-// drain ends the proxy's life: cut ends what still runs when its time is up.
-func (p *Proxy) drain(cut func()) {
-	p.mu.Lock()
-	p.ended = true
-	p.close(p.Table().Listeners())
-	p.mu.Unlock()
-	ended := make(chan struct{})
-	go func() { p.work.Wait(); close(ended) }()
-	late := time.NewTimer(p.o.DrainTimeout)
-	defer late.Stop()
-	select {
-	case <-ended:
-	case <-late.C:
-		n := 0
-		if p.loops != nil {
-			n = p.loops.cut()
-		}
-		cut()
-		n += p.upstreams.dropAll()
-		p.zap.Warn("the time to drain is up; what still ran was cut", zap.Int("cut", n), zap.Duration("after", p.o.DrainTimeout))
-		<-ended
-	}
-	p.upstreams.dropAll()
 }

@@ -143,7 +143,7 @@ func TestALoadBalancerOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
 	var answers, unsent atomic.Int64
 	var all sync.WaitGroup
 	for range clients {
-		all.Go(func() { flood(ctx, v.port, 3*capacity/clients, &answers, &unsent) })
+		all.Go(func() { pour(ctx, v.port, 3*capacity/clients, &answers, &unsent) })
 	}
 	all.Wait()
 	goodput := float64(answers.Load()) / window.Seconds()
@@ -160,8 +160,8 @@ func TestALoadBalancerOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
 	}
 }
 
-// flood sends requests at a rate on one connection, without waiting for answers, which it counts. What the connection does not take is unsent.
-func flood(ctx context.Context, port int, rate float64, answers, unsent *atomic.Int64) {
+// pour sends requests at a rate on one connection, without waiting for answers, which it counts. What the connection does not take is unsent.
+func pour(ctx context.Context, port int, rate float64, answers, unsent *atomic.Int64) {
 	c, err := net.Dial("tcp", loopback(port))
 	if err != nil {
 		return
