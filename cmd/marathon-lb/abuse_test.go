@@ -257,21 +257,23 @@ func TestWhoBehavesIsServedUnderAttackAndMemoryComesBack(t *testing.T) {
 	warm, cancel := context.WithTimeout(t.Context(), time.Second)
 	new(good).run(warm, v.port, 8)
 	cancel()
-	var base int64
-	series := v.series()
-	t.Logf("%d MB to begin with, %d connections, %v each", v.resident()>>20, conns, lasts)
+	series, first := v.series(), v.resident()
+	t.Logf("%d MB to begin with, %d connections, %v each", first>>20, conns, lasts)
 	for _, k := range attacks {
 		t.Run(k.name, func(t *testing.T) {
 			v.t = t
+			base := v.resident()
 			suffer(t, &assault{victim: v, conns: conns}, k, lasts)
-			if base == 0 { // as many connections as there will be, but peaceful ones
-				base = v.resident()
-			}
 			back(t, v, base)
 			if n := v.series(); n != series {
 				t.Errorf("%d series of metrics, there were %d", n, series)
 			}
 		})
+	}
+	last := v.resident()
+	t.Logf("%d MB in the end", last>>20)
+	if *long && last > first*3/2 {
+		t.Errorf("%d MB in the end, %d to begin with", last>>20, first>>20)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"flag"
 	"io"
 	"net"
 	"slices"
@@ -226,11 +227,14 @@ func pipelined(t *testing.T, port, clients, atOnce int, until time.Time, want in
 	return n.Load()
 }
 
+// requests may be fewer where ten million take too long.
+var requests = flag.Int64("requests", 10_000_000, "how many requests the long form of the test for leaks sends")
+
 // G17 of reliability.md: requests leave nothing behind.
 func TestManyRequestsLeaveNothingBehind(t *testing.T) {
 	want, parts := int64(20_000), 4
 	if *long {
-		want, parts = 10_000_000, 20
+		want, parts = *requests, 20
 	}
 	v := newVictim(t, nil)
 	gone := time.Now().Add(time.Hour)
@@ -299,21 +303,21 @@ func TestThousandsOfClientsMayStay(t *testing.T) {
 
 // What a second event loop costs: processor time for a request, with one and with two, in turns.
 func TestASecondLoopCostsLittle(t *testing.T) {
-	requests, rounds := int64(5_000), 2
+	each, rounds := int64(5_000), 2
 	if *long {
-		requests, rounds = 150_000, 7
+		each, rounds = 150_000, 7
 	}
 	one, two := newVictim(t, []string{"GOMAXPROCS=1"}), newVictim(t, []string{"GOMAXPROCS=2"})
-	each := func(v *victim) float64 {
+	cost := func(v *victim) float64 {
 		before := v.cpu()
-		n := pipelined(t, v.port, 64, 1, time.Now().Add(time.Hour), requests)
+		n := pipelined(t, v.port, 64, 1, time.Now().Add(time.Hour), each)
 		return float64((v.cpu() - before).Microseconds()) / float64(n)
 	}
-	each(one)
-	each(two)
+	cost(one)
+	cost(two)
 	var ratios, with1, with2 []float64
 	for range rounds {
-		a, b := each(one), each(two)
+		a, b := cost(one), cost(two)
 		ratios, with1, with2 = append(ratios, b/a), append(with1, a), append(with2, b)
 	}
 	for _, list := range [][]float64{ratios, with1, with2} {
