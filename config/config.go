@@ -106,7 +106,7 @@ func Default() Config {
 		},
 		Proxy: proxy.Options{
 			DrainTimeout: 30 * time.Second, TrustedProxies: privateNetworks(), AccessLog: proxy.LogErrors, AuthScope: proxy.AuthAll,
-			TLSMin: proxy.TLS12,
+			TLSMin: proxy.TLS12, HoldRequests: 1000,
 		},
 		Stats: stats.Options{Bind: route.AnyAddr(9090)},
 		Log:   LogOptions{Level: zapcore.InfoLevel, Encoding: JSON},

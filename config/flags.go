@@ -86,6 +86,7 @@ var own = []row{
 	{long: "auth-scope", arg: "WHERE", field: "Proxy.AuthScope"},
 	{long: "maxconn", arg: "N", field: "Proxy.MaxConn"},
 	{long: "backend-maxconn", arg: "N", field: "Proxy.BackendMaxConn"},
+	{long: "hold-requests", arg: "N", field: "Proxy.HoldRequests"},
 	{long: "engine", arg: "NAME", field: "Proxy.Engine"},
 	{long: "access-log", arg: "WHICH", field: "Proxy.AccessLog"},
 	{long: "log-encoding", arg: "ENCODING", field: "Log.Encoding"},

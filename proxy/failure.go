@@ -28,6 +28,8 @@ const (
 	QueueFull
 	QueueTimeout
 	NoServer
+	HeldTooLong
+	ClientLeftHeld
 	ConnectRefused
 	ConnectTimeout
 	ClientLeftConnecting
@@ -89,6 +91,10 @@ var failures = [numFailures]failure{
 	QueueTimeout: {name: "queue timeout", status: 503, term: "sQ", back: []route.Count{route.ErrConn},
 		doc: "the backend had no room for one more request in time"},
 	NoServer: {name: "no server", status: 503, term: "SC", back: []route.Count{route.ErrConn}, doc: "the backend has no usable server"},
+	HeldTooLong: {name: "held too long", status: 503, term: "sQ", back: []route.Count{route.ErrConn},
+		doc: "the request was held, as the service's HOLD asks, and no server came in time"},
+	ClientLeftHeld: {name: "client left while held", logged: 499, term: "CQ", back: clientAbort,
+		doc: "the client went away while its request was held"},
 
 	ConnectRefused: {name: "connect refused", status: 503, term: "SC", retry: unsent, back: []route.Count{route.ErrConn},
 		doc: "no connection to a server, after retries"},

@@ -43,6 +43,7 @@ type limit struct {
 // then is cut; cut ends what no server is concerned with.
 func (p *Proxy) drain(cut context.CancelFunc) {
 	began := time.Now()
+	p.holds.end() // no server comes any more
 	p.mu.Lock()
 	p.ended = true
 	p.closeWithin(lastAcceptLeaving, p.Table().Listeners())

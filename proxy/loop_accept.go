@@ -54,7 +54,7 @@ func (l *loop) accept(c *conn) {
 // acceptOne takes a connection in; false if there was none to take.
 func (l *loop) acceptOne(c *conn) bool {
 	if l.proxy.crowd.whole() && !l.shedClient() {
-		l.hold(c)
+		l.leaveAlone(c)
 		return false
 	}
 	fd, from, e := sysAccept(c.fd)
@@ -96,11 +96,11 @@ func (l *loop) starve(c *conn, e syscall.Errno) {
 	for range mostAccepts {
 		l.shed()
 	}
-	l.hold(c)
+	l.leaveAlone(c)
 }
 
-// hold leaves a port alone until the next tick: who comes waits in the kernel's queue.
-func (l *loop) hold(c *conn) {
+// leaveAlone leaves a port alone until the next tick: who comes waits in the kernel's queue.
+func (l *loop) leaveAlone(c *conn) {
 	if c.watched {
 		c.watched = false
 		sysUnwatch(l.epoll, c.fd)

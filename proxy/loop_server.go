@@ -51,6 +51,8 @@ func (l *loop) choose(t *trip, next try, ok bool, failed Failure) {
 	switch {
 	case !ok:
 		l.refuse(t, failed)
+	case next.hold > 0:
+		l.hold(t, next.hold)
 	case next.pause > 0:
 		t.phase, t.next = pausing, next
 		l.pause.anew(t.client, l.time)
@@ -65,8 +67,8 @@ func (l *loop) choose(t *trip, next try, ok bool, failed Failure) {
 func (l *loop) reachNext(t *trip) {
 	t.client.unlist()
 	next, ok := t.enter(t.next)
-	if !ok {
-		l.refuse(t, t.failed)
+	if !ok || next.hold > 0 {
+		l.choose(t, next, ok, t.failed)
 		return
 	}
 	t.exchange.take(next, l.now)

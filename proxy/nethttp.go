@@ -208,11 +208,9 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 	for t, ok := choice.first(); ok; t, ok = choice.again(failed) {
 		f.leave() // the server tried before, whose end must not end this
 		f.stall.Stop()
-		if !pause(ctx, t.pause) {
-			failed = ClientLeftConnecting
-			break
-		}
-		if t, ok = choice.enter(t); !ok {
+		var why Failure
+		if t, why = choice.ready(ctx, t, failed); why != OK {
+			failed = why
 			break
 		}
 		x.take(t, time.Now())

@@ -39,6 +39,10 @@ type Options struct {
 	CertPoll time.Duration
 	// TLSMin is the oldest version of TLS that clients may speak: 1.0, 1.1, 1.2 or 1.3.
 	TLSMin TLSVersion
+	// HoldRequests is how many requests of one service HAPROXY_{n}_HOLD may hold at a time, 0 for none; more are answered 503 at once.
+	HoldRequests uint
+	// HoldBytes is how many bytes the held requests of all services may take; 64 MiB if zero.
+	HoldBytes uint
 	// Timeouts bound each phase of a request; zero fields take Marathon-LB's values.
 	Timeouts Timeouts
 }

@@ -30,12 +30,14 @@ type Proxy struct {
 	certs     *certStore
 	tls       *tls.Config
 	checks    *checker
+	recheck   *recheck
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
 	gate      *gate
 	memory    *memory
 	crowd     *crowd
+	holds     *holds
 
 	swapping sync.Mutex // held from when a change begins to show in servers until it does in the table
 
@@ -59,8 +61,10 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
 	o.TunnelDrainTimeout = cmp.Or(o.TunnelDrainTimeout, o.DrainTimeout)
+	o.HoldBytes = cmp.Or(o.HoldBytes, 64<<20)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), memory: newMemory(log), crowd: newCrowd(o),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), recheck: newRecheck(),
+		memory: newMemory(log), crowd: newCrowd(o), holds: newHolds(&o),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
@@ -107,6 +111,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.swapping.Unlock()
 	errs = append(errs, p.fit(c.SetListeners)...)
 	p.checks.followChange(c, next)
+	p.brought(c)
 	p.start()
 	p.close(diff.Close)
 	if len(errs) > 0 && len(diff.Close) > 0 { // an address that moved from all interfaces to one was in its own way
@@ -293,6 +298,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	watching.Go(func() { p.memory.run(ctx) })
 	defer watching.Wait()
 	checking.Go(func() { p.checks.run(ctx) })
+	checking.Go(func() { p.recheck.run(ctx) })
 	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
 	defer keep.Stop()
 	defer again.Stop()

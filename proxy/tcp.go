@@ -43,11 +43,9 @@ func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 	}
 	failed = NoServer
 	for t, ok := choice.first(); ok; t, ok = choice.again(failed) {
-		if !pause(ctx, t.pause) {
-			failed = ClientLeftConnecting
-			break
-		}
-		if t, ok = choice.enter(t); !ok {
+		var why Failure
+		if t, why = choice.ready(ctx, t, failed); why != OK {
+			failed = why
 			break
 		}
 		x.take(t, time.Now())

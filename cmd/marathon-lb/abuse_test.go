@@ -251,7 +251,7 @@ const (
 func TestWhoBehavesIsServedUnderAttackAndMemoryComesBack(t *testing.T) {
 	conns, lasts := 50, 500*time.Millisecond
 	if *long {
-		conns, lasts = 2000, 17*time.Second // heads are cut after 15
+		conns, lasts = 2000, 20*time.Second // heads are cut after 15
 	}
 	v := newVictim(t, nil)
 	warm, cancel := context.WithTimeout(t.Context(), time.Second)
