@@ -33,6 +33,7 @@ type Config struct {
 	Proxy    proxy.Options
 	Stats    stats.Options
 	Log      LogOptions
+	Life     LifeOptions
 	Notices  []Notice // to be logged once at start
 }
 
@@ -51,6 +52,15 @@ type LogOptions struct {
 	Level zapcore.Level
 	// Encoding is how a log line is written: json or console.
 	Encoding Encoding
+}
+
+// LifeOptions is how the process ends, and how another takes its place.
+type LifeOptions struct {
+	// Grace is how long connections are still accepted after SIGTERM, while /ready and the health check say 503 already: the time that others
+	// need to learn of it.
+	Grace time.Duration
+	// UpgradeTimeout is how long, after SIGUSR2, the new process may take until it could serve. If it takes longer, the old one goes on.
+	UpgradeTimeout time.Duration
 }
 
 // Encoding is how a log line is written.
@@ -100,6 +110,7 @@ func Default() Config {
 		},
 		Stats: stats.Options{Bind: route.AnyAddr(9090)},
 		Log:   LogOptions{Level: zapcore.InfoLevel, Encoding: JSON},
+		Life:  LifeOptions{UpgradeTimeout: 30 * time.Second},
 	}
 }
 

@@ -2,12 +2,47 @@
 
 package proxy
 
-import "syscall"
+import (
+	"syscall"
+
+	"marathon-lb/internal/route"
+)
 
 // dispatch sends the request, or connects the client, to the first server that is chosen.
 func (l *loop) dispatch(t *trip) {
+	if !t.exchange.goIn() {
+		l.lineUp(t)
+		return
+	}
+	l.reachFirst(t)
+}
+
+func (l *loop) reachFirst(t *trip) {
 	next, ok := t.first()
 	l.choose(t, next, ok, NoServer)
+}
+
+// lineUp has the trip wait for its backend to have room. Who makes it may be another loop.
+func (l *loop) lineUp(t *trip) {
+	r := t.client.ref()
+	failed := t.exchange.lineUp(func(p *route.Place) {
+		l.post(func() {
+			if r.alive() && r.trip != nil && r.trip.place == p {
+				l.guard(r.conn, func() {
+					r.trip.admitted()
+					r.conn.unlist()
+					l.reachFirst(r.trip)
+				})
+			}
+		})
+	})
+	if failed != OK {
+		l.refuse(t, failed)
+		return
+	}
+	t.phase = queued
+	l.queue.anew(t.client, l.time)
+	l.watch(t.client)
 }
 
 // choose goes on with what was chosen; if nothing was, the client is told of the failure.

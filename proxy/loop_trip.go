@@ -47,6 +47,7 @@ type phase uint8
 
 const (
 	proving phase = iota // a password is checked
+	queued               // for the backend to have room
 	pausing              // before a server is tried again
 	holding              // until there is a server
 	connecting
