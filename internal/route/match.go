@@ -11,6 +11,7 @@ type bound struct {
 	backend string
 	app     string
 	port    int
+	group   string // of the backend's Canary
 }
 
 // compare ranks rules: weight descending, exact host before wildcard (the longer suffix first) before any, longest path,

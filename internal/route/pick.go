@@ -9,8 +9,9 @@ import (
 // turn is the position of a backend's round-robin, one for all loops and all tables.
 type turn struct {
 	position atomic.Uint64
-	even     atomic.Bool  // no ready server is out: the position alone says whose turn it is
-	warm     atomic.Int64 // Unix nanoseconds from when on no server warms up, 0 if none does
+	cohorts  atomic.Uint64 // new clients of its canary group, where it is the first of that
+	even     atomic.Bool   // no ready server is out: the position alone says whose turn it is
+	warm     atomic.Int64  // Unix nanoseconds from when on no server warms up, 0 if none does
 }
 
 // walk is one choice of a server.

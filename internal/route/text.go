@@ -53,6 +53,9 @@ func (k BackendSpec) String() string {
 	if k.SlowStart != 0 {
 		fmt.Fprintf(&b, " slowstart=%s", k.SlowStart)
 	}
+	if c := k.Canary; c.Group != "" {
+		fmt.Fprintf(&b, " canary=%s weight=%d cohort=%s", c.Group, c.Weight, c.Cohort)
+	}
 	b.WriteString(k.access())
 	if k.Closed {
 		b.WriteString(" closed")
