@@ -31,7 +31,7 @@ soak:
 # The goals of never losing a request, at full length and with each engine; go test ./cmd/marathon-lb runs them short.
 GOALS = go test -count 1 -timeout 0 -v ./cmd/marathon-lb -goals -run
 
-# 50 rolling deploys under a million GETs and 100,000 POSTs: of fast tasks, of slow ones, and without a warning. About 30 minutes.
+# 50 rolling deploys under a million GETs and 100,000 POSTs: of fast tasks, of slow ones, without TASK_KILLING, without a warning. 30 minutes.
 rolling:
 	$(GOALS) '^TestRolling'
 
