@@ -16,7 +16,21 @@ type turn struct {
 // chosen only while no ready server is usable, and servers that nobody probed yet only while no other is. In a panic it is
 // those that Marathon vouches for. hash is of what the algorithm chooses by (Hash), 0 for nothing.
 func (b *Backend) Pick(hash uint64, tried []*Server) *Server {
-	turn := b.takeTurn()
+	return b.pickAt(b.takeTurn(), hash, tried)
+}
+
+// Peek is the server that Pick would choose next by the hash, without taking a turn; nil if none is usable, or if lots are drawn.
+func (b *Backend) Peek(hash uint64) *Server {
+	switch b.Spec.Balance {
+	case First:
+		return b.pickAt(0, hash, nil)
+	case Random:
+		return nil
+	}
+	return b.pickAt(b.turn.position.Load(), hash, nil)
+}
+
+func (b *Backend) pickAt(turn, hash uint64, tried []*Server) *Server {
 	for g := Proven; g <= Unproven; g++ {
 		if s := b.pickOf(g, turn, hash, tried); s != nil {
 			return s
