@@ -5,11 +5,17 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"marathon-lb/internal/route"
+	"marathon-lb/marathon/marathontest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -123,4 +129,72 @@ func TestDefinitionsWithoutTasksAreNotBlamedForIt(t *testing.T) {
 			t.Errorf("%s: exit code %s, %v\n%s", target, code, err, text)
 		}
 	}
+}
+
+// steady takes out of a text what differs from run to run: the ports, in that order, and what the kernel and Marathon give out.
+func steady(text string, ports ...int) string {
+	for i, port := range ports {
+		text = strings.ReplaceAll(text, strconv.Itoa(port), fmt.Sprint("PRT", i))
+	}
+	text = regexp.MustCompile(`127(\.|_)0(\.|_)0(\.|_)1(_|:)\d{5}`).ReplaceAllString(text, "127${1}0${1}0${1}1${4}TASK")
+	text = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}(\._app\.1)?`).ReplaceAllString(text, "UUID")
+	return regexp.MustCompile(`ready  up  .*`).ReplaceAllString(text, "ready  up  ...") // probed, or not yet
+}
+
+func TestARunningLoadBalancerExplainsPortsThatTakeNobody(t *testing.T) {
+	taken, err := net.Listen("tcp", loopback(freePort(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	held, bare, good := taken.Addr().(*net.TCPAddr).Port, freePort(t), freePort(t)
+	r := newRig(t, marathontest.Options{})
+	create(t, r.sim, app("/held", held, 1), app("/bare", bare, 1, "HAPROXY_0_SSL_CERT", "/nowhere/cert.pem"),
+		app("/good", good, 1, "HAPROXY_0_VHOST", "good.example.com"))
+	eventually(t, "the apps serve", func() bool { status, _ := get(r.http, "Host", "good.example.com"); return status == 200 })
+	for _, id := range []string{"/held", "/bare"} {
+		eventually(t, id+" has a task", func() bool { return strings.Contains(explainOf("--lb", r.stats, id), "it can serve") })
+	}
+	for name, target := range map[string]string{
+		"port-taken": "/held", "port-taken-url": fmt.Sprintf("http://127.0.0.1:%d/", held),
+		"no-certificate": "/bare", "no-certificate-url": fmt.Sprintf("https://127.0.0.1:%d/", bare),
+		"no-certificate-for-host": "https://good.example.com/",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, _ := strconv.Atoi(r.https[strings.LastIndexByte(r.https, ':')+1:])
+			golden(t, "testdata/explain/"+name+".txt", steady("$ marathon-lb explain "+target+"\n"+explainOf("--lb", r.stats, target), held, bare, good, ours))
+		})
+	}
+	_, text := get(r.stats + "/v1/verdicts")
+	if !strings.Contains(text, `"port not opened"`) || !strings.Contains(text, `"no certificate"`) || strings.Count(text, `"exposed"`) != 1 {
+		t.Errorf("the verdicts are not honest:\n%s", text)
+	}
+	for _, word := range []string{loopback(held), "/nowhere/cert.pem"} {
+		said := func() (n int) {
+			for _, line := range r.logs.All() {
+				if line.Level > zap.InfoLevel && strings.Contains(fmt.Sprint(line.ContextMap()), word) {
+					n++
+				}
+			}
+			return n
+		}
+		eventually(t, "the log tells of "+word, func() bool { return said() > 0 })
+		if n := said(); n != 1 {
+			t.Errorf("the log tells of %s %d times", word, n)
+		}
+	}
+}
+
+func TestAServerWhoseProbesFailIsExplained(t *testing.T) {
+	r := newRig(t, marathontest.Options{})
+	a := app("/shaky", freePort(t), 2, "HAPROXY_0_VHOST", "shaky.example.com")
+	create(t, r.sim, a)
+	eventually(t, "both tasks serve", func() bool {
+		return strings.Contains(explainOf("--lb", r.stats, "shaky.example.com/"), "where 2 of 2 servers take turns")
+	})
+	r.sim.Tasks("/shaky")[0].SetHealthy(false)
+	eventually(t, "the other one takes all turns", func() bool {
+		got := explainOf("--lb", r.stats, "shaky.example.com/")
+		return strings.Contains(got, "where 1 of ") && strings.HasSuffix(got, "exit code 0\n")
+	})
 }

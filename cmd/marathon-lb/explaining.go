@@ -57,6 +57,7 @@ func blame(apps []route.About, w *route.Way) (all []string) {
 	for _, a := range apps {
 		for _, p := range a.Ports {
 			switch name := fmt.Sprintf("port %d of %s", p.PortIndex, p.App); {
+			case p.Why == route.Why(w.Refusal.Name): // it is said
 			case p.Why != route.Exposed:
 				all = append(all, name+": "+p.Verdict.String())
 			case w.Backend == nil && p.Mode == route.TCP:

@@ -214,11 +214,14 @@ func (s Standing) why(best Grade) string {
 		Proven: "its probes pass", Shunned: "a request failed there a moment ago", Unproven: "it waits for its first probe",
 		Vouched: "its probes fail, but Marathon vouches for it", Unfit: "its probes fail",
 	}[s.Grade]
-	switch h := s.Server.Health(); {
+	checked := s.Server.Checked()
+	switch {
 	case s.Server.State() == Draining:
 		return "it drains: its task is being stopped or gives way; what runs may finish"
-	case s.Grade == Proven && h == NoCheck:
+	case s.Grade == Proven && checked == nil:
 		is = "nobody probes it"
+	case s.Grade == Proven && checked.Status == INI:
+		is = "Marathon vouches for it; it was not probed yet"
 	case s.Grade == Vouched && best != Vouched:
 		is = "its probes fail"
 	}
