@@ -222,6 +222,8 @@ func (s Standing) why(best Grade) string {
 		is = "nobody probes it"
 	case s.Grade == Proven && checked.Status == INI:
 		is = "Marathon vouches for it; it was not probed yet"
+	case s.Grade == Proven && !checked.Status.Good():
+		is = "it is up, but its last probe failed"
 	case s.Grade == Vouched && best != Vouched:
 		is = "its probes fail"
 	}

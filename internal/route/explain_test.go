@@ -2,7 +2,11 @@ package route_test
 
 import (
 	"fmt"
+	"os"
+	"reflect"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -114,4 +118,54 @@ func TestStandingsSayWhomPickChooses(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Clients go by the names of fields: each is on the page that says what they mean.
+func TestEachFieldOfAnExplanationIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/explain.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[reflect.Type]bool{}
+	var look func(reflect.Type)
+	look = func(of reflect.Type) {
+		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+			of = of.Elem()
+		}
+		if of.Kind() != reflect.Struct || seen[of] {
+			return
+		}
+		seen[of] = true
+		for f := range of.Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if !f.Anonymous && !regexp.MustCompile("`\\.?([a-z]+\\.)?"+name+`(\[\])?`+"`").Match(page) {
+				t.Errorf("%s.%s: docs/explain.md has no word on %q", of.Name(), f.Name, name)
+			}
+			look(f.Type)
+		}
+	}
+	look(reflect.TypeFor[route.Explanation]())
+	if len(seen) < 9 {
+		t.Errorf("only %d types were looked at", len(seen))
+	}
+}
+
+func TestEachVerdictIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/explain.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("problem.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`Why = "([^"]+)"`).FindAllSubmatch(source, -1)
+	for _, why := range found {
+		if !strings.Contains(string(page), "\n| "+string(why[1])+" | ") {
+			t.Errorf("docs/explain.md has no word on the verdict %q", why[1])
+		}
+	}
+	if len(found) < 10 {
+		t.Errorf("only %d verdicts were found", len(found))
+	}
 }
