@@ -25,10 +25,11 @@ func (b *balancer) source() stats.Source {
 			return all
 		},
 		Ready:  b.ready,
-		Resync: b.resync,
+		Resync: b.reread,
 
 		Certificates: b.certificates,
 		Unopened:     b.proxy.Unopened,
+		MaxConn:      b.proxy.MaxConn,
 	}
 }
 
@@ -76,7 +77,9 @@ func (b *balancer) ready() bool {
 	return !b.leaving.Load() && (read == len(b.watchers) || read > 0 && time.Since(b.began) > firstReads)
 }
 
-func (b *balancer) resync() {
+// reread reads everything anew that may have changed: files of certificates, and Marathon.
+func (b *balancer) reread() {
+	b.proxy.Reread()
 	for _, w := range b.watchers {
 		w.Resync()
 	}

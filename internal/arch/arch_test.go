@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"internal/h1":            {},
 	"internal/hacfg":         {},
 	"internal/meter":         {},
+	"internal/upgrade":       {},
 	"internal/zdd":           {"marathon"},
 }
 

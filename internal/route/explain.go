@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Question is what somebody wants explained: a request, or an app.
@@ -179,9 +180,13 @@ func (b *Backend) Stand() *BackendStand {
 		Name: k.Name, App: k.App, PortIndex: k.PortIndex, Port: k.Port, Mode: k.Mode, Balance: k.balance(),
 		Access: k.Access(), Servers: []ServerStand{}, Usable: b.Usable(),
 	}
-	best := b.Grade()
+	best, now := b.Grade(), time.Now()
 	for _, s := range b.Standings() {
-		v.Servers = append(v.Servers, s.stand(best))
+		stand := s.stand(best)
+		if percent, warms := b.Warmth(s.Server, now); warms && s.Turn {
+			stand.Why += fmt.Sprintf("; it warms up: its weight is %d %% of that of the others", percent)
+		}
+		v.Servers = append(v.Servers, stand)
 	}
 	return v
 }

@@ -63,7 +63,7 @@ func (t *Table) MatchApp(id string, tr *Trace) (*Backend, Rule) {
 // firstMatch is the better of best and the first rule under key that matches the path.
 func firstMatch(in *shards[[]*bound], key, path string, best *bound, tr *Trace) *bound {
 	list, _ := in.get(key)
-	if tr != nil {
+	if tr != nil && len(list) > 0 {
 		tr.weigh(list, path)
 	}
 	for _, e := range list {

@@ -25,6 +25,9 @@ var rankWords = [6]string{
 
 // weigh notes rules in the order of their rank under one key, and whether they fit.
 func (tr *Trace) weigh(list []*bound, path string) {
+	if slices.ContainsFunc(tr.Steps, func(s Step) bool { return s.bound == list[0] }) { // an empty host is looked up twice
+		return
+	}
 	for _, e := range list {
 		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, App: e.app, Port: e.port, Fits: e.matchPath(path), bound: e})
 	}
@@ -33,7 +36,6 @@ func (tr *Trace) weigh(list []*bound, path string) {
 // settle puts the steps of all keys in one order, and notes which rule won; nil if none did.
 func (tr *Trace) settle(won *bound) {
 	slices.SortStableFunc(tr.Steps, func(a, b Step) int { return a.bound.compare(b.bound) })
-	tr.Steps = slices.CompactFunc(tr.Steps, func(a, b Step) bool { return a.bound == b.bound }) // an empty host is looked up twice
 	for i := range tr.Steps {
 		s := &tr.Steps[i]
 		s.Taken = s.bound == won
