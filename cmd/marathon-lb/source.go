@@ -77,11 +77,11 @@ func (b *balancer) ready() bool {
 	return !b.leaving.Load() && (read == len(b.watchers) || read > 0 && time.Since(b.began) > firstReads)
 }
 
-// reread reads everything anew that may have changed: files of certificates, and Marathon.
+// reread reads everything anew that may have changed: files of certificates and credentials, and Marathon.
 func (b *balancer) reread() {
 	b.proxy.Reread()
 	for _, w := range b.watchers {
-		w.Resync()
+		w.Reread()
 	}
 }
 
