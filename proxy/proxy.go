@@ -118,9 +118,6 @@ func (p *Proxy) Apply(c route.Change) error {
 		errs = p.openAll(diff.Open)
 		p.start()
 	}
-	for _, err := range errs {
-		p.zap.Error("a port cannot be opened; it is tried again", zap.Error(err), zap.Duration("each", bindAgain))
-	}
 	for _, s := range diff.Left {
 		p.idle(s)
 	}
@@ -343,8 +340,8 @@ func (p *Proxy) bindFailed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for bind := range p.failed {
-		if l := p.Table().ListenerAt(bind); l != nil && p.open(l) == nil {
-			p.zap.Info("a port could be opened after all", zap.String("port", bind))
+		if l := p.Table().ListenerAt(bind); l != nil {
+			_ = p.open(l) // p.failed keeps why not
 		}
 	}
 	p.start()

@@ -40,10 +40,7 @@ func (l ListenerSpec) String() string {
 // String is the backend's line and, indented, its rules, check and servers.
 func (k BackendSpec) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "backend %s app=%s port=%d/%d %s %s", k.Name, k.App, k.PortIndex, k.Port, k.Mode, k.Balance)
-	if k.HashOn != "" {
-		fmt.Fprintf(&b, "(%s)", k.HashOn)
-	}
+	fmt.Fprintf(&b, "backend %s app=%s port=%d/%d %s %s", k.Name, k.App, k.PortIndex, k.Port, k.Mode, k.balance())
 	if k.Sticky != "" {
 		fmt.Fprintf(&b, " sticky=%s", k.Sticky)
 	}
