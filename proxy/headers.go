@@ -96,7 +96,12 @@ func trusts(networks []netip.Prefix, a netip.Addr) bool {
 
 // hideCookie takes the persistence cookie out of what the server sees (HAProxy's "cookie ... indirect").
 func hideCookie(edits []Edit, r *Request, name string) []Edit {
-	if r.cookie(name) == "" {
+	there := false
+	for range r.cookies(name) {
+		there = true
+		break
+	}
+	if !there {
 		return edits
 	}
 	edits = append(edits, Edit{Op: Remove, Name: "Cookie"})
@@ -138,7 +143,7 @@ func responseEdits(edits []Edit, status int, fields []Field, r *Request, a Actio
 	if a.Backend.Spec.Sticky == "" || t.sticky {
 		return edits
 	}
-	cookie := a.Backend.Spec.Sticky + "=" + t.server.Cookie + "; path=" + cookiePath(a.Rule) + "; HttpOnly; SameSite=Lax"
+	cookie := a.Backend.Spec.Sticky + "=" + t.server.Cookie + "; path=" + a.Rule.CookiePath() + "; HttpOnly; SameSite=Lax"
 	if r.TLS {
 		cookie += "; Secure"
 	}
@@ -147,11 +152,3 @@ func responseEdits(edits []Edit, status int, fields []Field, r *Request, a Actio
 
 // statusSwitching is the status that begins a WebSocket (RFC 9110 15.2.2).
 const statusSwitching = 101
-
-// cookiePath keeps apps that share a host from overwriting each other's cookie. Browsers compare it with case, and a ";" would end it.
-func cookiePath(r route.Rule) string {
-	if !strings.HasPrefix(r.Path, "/") || r.IgnoreCase || strings.ContainsAny(r.Path, "; ") {
-		return "/"
-	}
-	return r.Path
-}
