@@ -26,6 +26,7 @@ type Source struct {
 	Ready     func() bool       // there is a table to serve from, and the process is not leaving
 	Resync    func()            // asks for a full read of each Marathon now
 
+	HAProxy      func() string          // what is served, as HAProxy's configuration
 	Certificates func() []Certificate   // that may be served; nil if there are never any
 	Unopened     func() map[string]bool // ports of the table that cannot be opened, as route.BindText writes them; nil if never any
 }

@@ -82,11 +82,15 @@ func (w *writer) access(k *route.BackendSpec) {
 		w.line("http-request deny unless network_allowed")
 	}
 	if k.Auth != nil {
-		where := ""
+		where := "unless "
 		if w.o.AuthByHost {
-			where = shared + " "
+			where = "if " + shared + " !"
 		}
-		w.line("http-request auth realm %s if %s!{ http_auth(user_%s) }", word(quoted.Replace(k.Auth.Realm)), where, w.names[k.Name])
+		realm := ""
+		if k.Auth.Realm != "" {
+			realm = " realm " + word(quoted.Replace(k.Auth.Realm))
+		}
+		w.line("http-request auth%s %s{ http_auth(user_%s) }", realm, where, w.names[k.Name])
 	}
 	if to := k.Rewrite.Root; to != "" {
 		w.line("http-request redirect code 301 location %s if { path -m str / } %s", format(to), w.hosts(k, "redirected"))
@@ -120,7 +124,7 @@ func (w *writer) sticky(k *route.BackendSpec) {
 		return
 	}
 	w.line("cookie %s insert indirect httponly attr SameSite=Lax", word(k.Sticky))
-	w.line("http-after-response add-header Cache-Control private if { res.fhdr(Set-Cookie) -m beg %s }", pattern(k.Sticky+"="))
+	w.line("http-after-response add-header Cache-Control private if { %s }", condition("res.fhdr(Set-Cookie) -m beg", k.Sticky+"="))
 	name := literal(k.Sticky)
 	if w.cookiePaths(k) {
 		w.line(`http-after-response replace-header Set-Cookie %s '\1%%[var(txn.cookie_path)]\2' if { var(txn.cookie_path) -m found }`,

@@ -62,7 +62,7 @@ func (w *writer) byHost() {
 func (w *writer) byAppID() {
 	for _, r := range w.ranked() {
 		if r.Rule.AppID != "" {
-			w.line("use_backend %s if { req.fhdr(X-Marathon-App-Id,1) -i -m str %s }", w.names[r.Backend.Name], pattern(r.Rule.AppID))
+			w.line("use_backend %s if { %s }", w.names[r.Backend.Name], condition("req.fhdr(X-Marathon-App-Id,1) -i -m str", r.Rule.AppID))
 		}
 	}
 }
@@ -81,9 +81,9 @@ func hostIs(host string) string {
 	case wild && suffix == "":
 		return "always_true"
 	case wild:
-		return "var(txn.host) -m end " + pattern(suffix)
+		return condition("var(txn.host) -m end", suffix)
 	}
-	return "var(txn.host) -m str " + pattern(host)
+	return condition("var(txn.host) -m str", host)
 }
 
 // pathBegins is the condition of a rule's path, with a blank before it.
@@ -92,9 +92,9 @@ func pathBegins(r route.Rule) string {
 	case r.Path == "":
 		return ""
 	case r.IgnoreCase:
-		return " { path_beg -i " + pattern(r.Path) + " }"
+		return " { " + condition("path_beg -i", r.Path) + " }"
 	}
-	return " { path_beg " + pattern(r.Path) + " }"
+	return " { " + condition("path_beg", r.Path) + " }"
 }
 
 // bindText is a bind address; every address is that of both families.

@@ -31,12 +31,16 @@ func word(text string) string {
 	return b.String()
 }
 
-// pattern is a word that a condition compares with, never one of its flags.
-func pattern(text string) string {
-	if strings.HasPrefix(text, "-") {
-		return "-- " + word(text)
+// condition is one that compares with a foreign text, which is never taken for a flag or the condition's end. What would be holds for nothing:
+// no request has such a host or path.
+func condition(fetch, text string) string {
+	switch {
+	case text == "" || text == "}":
+		return "always_false"
+	case text[0] == '-' || text[0] == '(': // HAProxy warns of the latter
+		fetch += " --"
 	}
-	return word(text)
+	return fetch + " " + word(text)
 }
 
 // format is a word where HAProxy looks for expressions: it means only itself.
