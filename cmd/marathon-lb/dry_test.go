@@ -25,7 +25,10 @@ func TestADryRunPrintsAConfigurationThatHAProxyAccepts(t *testing.T) {
 	r := newRig(t, marathontest.Options{})
 	port := freePort(t)
 	create(t, r.sim, app("/team/web", port, 1, "HAPROXY_0_VHOST", "web.test", "HAPROXY_0_AUTH", bobsSecret, "HAPROXY_1_VHOST", "typo.test"))
-	eventually(t, "the app is served", func() bool { _, csv := get(r.stats + "/haproxy?stats;csv"); return strings.Contains(csv, ",127_0_0_1_") })
+	eventually(t, "the app is served", func() bool {
+		_, csv := get(r.stats + "/haproxy?stats;csv")
+		return strings.Contains(csv, ",127_0_0_1_")
+	})
 	code, config, log := dryRun("--marathon", r.sim.URL(), "--health-check")
 	if code != clean || !strings.Contains(log, "HAPROXY_1_VHOST") {
 		t.Fatalf("exit code %d, log %s", code, log)

@@ -71,8 +71,9 @@ func authLabels() []string {
 
 // world is what a set is drawn from: who can be a server, and which ports are free.
 type world struct {
-	tasks    []int // ports of servers
-	services []int // ports to listen on
+	cert     string // a PEM file
+	tasks    []int  // ports of servers
+	services []int  // ports to listen on
 }
 
 // apps draws a set. No two servers have an address in common, so that it tells which server a request met.
@@ -95,6 +96,9 @@ func (w world) apps(r *rand.Rand) ([]marathon.App, []marathon.Facts) {
 		for n := range ports {
 			a.PortDefinitions = append(a.PortDefinitions, marathon.PortDefinition{Port: take(&services)})
 			label(r, a.Labels, n)
+			if r.IntN(12) == 0 {
+				a.Labels[fmt.Sprintf("HAPROXY_%d_SSL_CERT", n)] = w.cert
+			}
 		}
 		checked := r.IntN(4) == 0
 		if checked {

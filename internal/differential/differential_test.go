@@ -19,7 +19,7 @@ const requestsOfSet = 80
 func TestHAProxyAnswersEachRequestAsTheProxyDoes(t *testing.T) {
 	program, cert := findHAProxy(t), certificate(t)
 	ports := freePorts(t, 3+24)
-	w := world{tasks: startServers(t, 60), services: ports[3:]}
+	w := world{cert: cert, tasks: startServers(t, 60), services: ports[3:]}
 	for i := range *setCount {
 		seed := *firstSeed + uint64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
@@ -74,10 +74,18 @@ func (s set) compare(t *testing.T) {
 		theirs := q.put(haproxySide, servers)
 		for engine, side := range map[string]netip.Addr{"loop": loopSide, "nethttp": nethttpSide} {
 			if what := differ(q, q.put(side, servers), theirs, servers); what != "" {
-				t.Errorf("%s %s, from %s, by %s:\n%s%s", q.listener.Name, q.listener.Bind, q.source, engine, q.text, what)
+				t.Errorf("%s %s, from %s, by %s:\n%s%s", q.listener.Name, q.listener.Bind, q.source, engine, short(q.text), short(what))
 			}
 		}
 	}
+}
+
+// short is a text without the middle of what is long.
+func short(text string) string {
+	if len(text) > 4000 {
+		return text[:1000] + "\n...\n" + text[len(text)-3000:]
+	}
+	return text
 }
 
 // differ says in what two answers differ, empty for in nothing that matters.

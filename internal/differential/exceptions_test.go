@@ -1,6 +1,7 @@
 package differential_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,32 @@ var exceptions = []exception{
 			a.Line = strings.Replace(a.Line, " HTTP/1.0", " HTTP/1.1", 1)
 			a.without("connection: keep-alive")
 		}
+		if !strings.Contains(q.text, "\r\nHost:") { // ours has always one
+			a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return strings.HasPrefix(f, "host: ") })
+		}
+	}},
+	{row: "D-CONFIG-1", settle: func(_ question, a *answer) { // a target with a host stays one
+		method, rest, _ := strings.Cut(a.Line, " ")
+		if _, authority, absolute := strings.Cut(rest, "://"); absolute && !strings.HasPrefix(rest, "/") {
+			path := strings.IndexByte(authority, '/')
+			a.Line = method + " " + authority[path:]
+		}
+	}},
+	{row: "D-CONFIG-1", settle: func(q question, a *answer) { // and loses its usual port
+		if !absolute.MatchString(q.text) {
+			return
+		}
+		for i, f := range a.Head {
+			if strings.HasPrefix(f, "host: ") {
+				a.Head = slices.Clone(a.Head)
+				a.Head[i] = usualPort.ReplaceAllString(f, "")
+			}
+		}
+	}},
+	{row: "D-CONFIG-5", settle: func(_ question, a *answer) { // pages that HAProxy words otherwise, or does not have
+		if a.Server == "" && (a.Status == 405 || a.Status == 414 || a.Status == 431) {
+			a.Page, a.Fields = "", nil
+		}
 	}},
 	{row: "D-CONFIG-2", settle: func(q question, a *answer) { // fields that Connection names are passed on
 		if strings.Contains(q.text, "Connection: close, X-It") {
@@ -26,6 +53,11 @@ var exceptions = []exception{
 		}
 	}},
 }
+
+var (
+	absolute  = regexp.MustCompile(`^\S+ [A-Za-z]+://`)
+	usualPort = regexp.MustCompile(`:(80|443)?$`)
+)
 
 // without takes fields out of the head that the server got.
 func (a *answer) without(fields ...string) {

@@ -38,7 +38,10 @@ func ask(r *rand.Rand, s route.Spec) question {
 		version = "1.0"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/%s\r\nHost: %s\r\n", q.method, target(r, s), version, host)
+	fmt.Fprintf(&b, "%s %s HTTP/%s\r\n", q.method, form(r, q.method, host, target(r, s)), version)
+	if version == "1.1" || r.IntN(3) > 0 {
+		fmt.Fprintf(&b, "Host: %s\r\n", host)
+	}
 	for range r.IntN(4) {
 		b.WriteString(field(r, s, &q) + "\r\n")
 	}
@@ -55,6 +58,19 @@ func ask(r *rand.Rand, s route.Spec) question {
 	}
 	q.text = b.String()
 	return q
+}
+
+// form is a target as a request line has it, mostly the path alone.
+func form(r *rand.Rand, method, host, path string) string {
+	switch n := r.IntN(40); {
+	case n < 2:
+		return pick(r, "http://", "https://", "HTTP://") + host + path
+	case n == 2 && method == "OPTIONS":
+		return "*"
+	case n == 3:
+		return path + "?" + strings.Repeat("x", pick(r, 7000, 8185, 9000))
+	}
+	return path
 }
 
 func requestHost(r *rand.Rand, s route.Spec) string {
@@ -93,9 +109,12 @@ func target(r *rand.Rand, s route.Spec) string {
 	return path + pick(r, "", "", "?", "?id=1", "?a=b&id=2&c=/d", "?x='\"")
 }
 
+// webSocket is what a client of one sends beside that.
+const webSocket = "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+
 // field draws one line of the head.
 func field(r *rand.Rand, s route.Spec, q *question) string {
-	switch r.IntN(12) {
+	switch r.IntN(13) {
 	case 0, 1:
 		return "X-Forwarded-Proto: " + pick(r, "https", "http", "HTTPS", "", "https, http")
 	case 2:
@@ -113,6 +132,10 @@ func field(r *rand.Rand, s route.Spec, q *question) string {
 		return "Want-Field: " + pick(r, "Strict-Transport-Security: max-age=1", "Set-Cookie: own=1; Path=/x", "Cache-Control: max-age=60", "Keep-Alive: timeout=5", "X-It: 1")
 	case 10:
 		return "Want-Status: " + pick(r, "404", "500", "301", "204", "304", "503")
+	case 11:
+		return pick(r, "Connection: Upgrade\r\nUpgrade: websocket"+webSocket, "Connection: keep-alive, upgrade\r\nUpgrade: WebSocket"+webSocket, "Upgrade: websocket",
+			strings.TrimSuffix(strings.Repeat("X-Many: 1\r\n", pick(r, 50, 110)), "\r\n"), "X-Long: "+strings.Repeat("x", pick(r, 9000, 20000)),
+			"X-Marathon-App-Id: "+appID(r, s), "X-Obs: caf\xe9", "Content-Type: text/plain", "Max-Forwards: 0", "Forwarded: for=1.2.3.4")
 	}
 	return pick(r, "X-It: one", "TE: trailers", "TE: gzip, trailers", "Keep-Alive: 5", "Proxy-Connection: close", "Connection: close", "Connection: keep-alive",
 		"Upgrade: h2c", "Connection: Upgrade\r\nUpgrade: h2c", "Accept-Encoding: gzip", "Connection: close, X-It\r\nX-It: two",
