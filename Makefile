@@ -21,10 +21,12 @@ lint:
 fuzz:
 	go test -list '^Fuzz' ./... | awk '/^Fuzz/ {f[n++] = $$1} /^ok/ {while (n > 0) print f[--n], $$2}' | while read -r f p; do go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p" || exit 1; done
 
-# For SOAK, with each engine: clients and servers that do all they should not, and no answer reaches the wrong client. Then what abuse costs.
+# For SOAK, with each engine: clients and servers that do all they should not, and no answer reaches the wrong client. Then what abuse costs: attacks,
+# too much load, and ten million requests, about 25 minutes in all.
 SOAK = 5m
 soak:
 	go test -count 1 -timeout 0 -v -run '^Test(NoAnswerReaches|SocketsMay|EveryRuleOf|ServersLearn|WhoReads|ManySlow|WhoWasLetIn|ChildWith)' ./proxy -chaos $(SOAK) | grep -v '^ *--- PASS: .*/\|^=== '
+	go test -count 1 -timeout 0 -v -run '^Test(WhoBehaves|NearItsMemory|.*TooMuchIsAsked|ManyRequests|Thousands|ASecondLoop)' ./cmd/marathon-lb -long | grep -v '^=== '
 
 # Side by side with HAProxy and nginx, in 5 minutes; writes docs/benchmarks.md. What is not installed is left out, aloud.
 bench:

@@ -73,6 +73,18 @@ func TestLabelsThatAreCarriedOut(t *testing.T) {
 		{[]string{"HAPROXY_0_BALANCE", " "}, balance, "roundrobin", "HAPROXY_0_BALANCE=empty"},
 		{[]string{"HAPROXY_0_BALANCE", "fastest"}, balance, "roundrobin", "HAPROXY_0_BALANCE=no algorithm"},
 
+		{nil, hold, "0s", ""},
+		{[]string{"HAPROXY_0_HOLD", " 5s"}, hold, "5s", ""},
+		{[]string{"HAPROXY_0_HOLD", "1m30s"}, hold, "1m30s", ""},
+		{[]string{"HAPROXY_0_HOLD", "5"}, hold, "0s", "HAPROXY_0_HOLD=not a length of time"},
+		{[]string{"HAPROXY_0_HOLD", "-5s"}, hold, "0s", "HAPROXY_0_HOLD=not a length of time"},
+		{[]string{"HAPROXY_0_HOLD", "1h"}, hold, "0s", "HAPROXY_0_HOLD=not a length of time, or above 5m0s"},
+
+		{[]string{"HAPROXY_0_SLOWSTART", "30s"}, slowStart, "30s", ""},
+		{[]string{"HAPROXY_0_SLOWSTART", "30s", "HAPROXY_0_BALANCE", "leastconn"}, slowStart, "30s", ""},
+		{[]string{"HAPROXY_0_SLOWSTART", "30s", "HAPROXY_0_BALANCE", "source"}, slowStart, "0s", "HAPROXY_0_SLOWSTART=balance source knows no weights"},
+		{[]string{"HAPROXY_0_SLOWSTART", "slow"}, slowStart, "0s", "HAPROXY_0_SLOWSTART=not a length of time"},
+
 		{http, sticky, "", ""},
 		{append(http, "HAPROXY_0_STICKY", "true"), sticky, "mesosphere_server_id", ""},
 		{append(http, "HAPROXY_0_STICKY", "no"), sticky, "", ""},
@@ -168,8 +180,10 @@ func front(_ route.BackendSpec, l []route.ListenerSpec) any {
 	_, rest, _ := strings.Cut(l[0].String(), "-> a_10000")
 	return strings.TrimSpace(rest)
 }
-func sticky(k route.BackendSpec, _ []route.ListenerSpec) any { return k.Sticky }
-func bind(_ route.BackendSpec, l []route.ListenerSpec) any   { return binds(l) }
+func hold(k route.BackendSpec, _ []route.ListenerSpec) any      { return k.Hold.String() }
+func slowStart(k route.BackendSpec, _ []route.ListenerSpec) any { return k.SlowStart.String() }
+func sticky(k route.BackendSpec, _ []route.ListenerSpec) any    { return k.Sticky }
+func bind(_ route.BackendSpec, l []route.ListenerSpec) any      { return binds(l) }
 
 // hash is the password "secret" as `openssl passwd -6` hashes it.
 const hash = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1"

@@ -194,7 +194,7 @@ func (w *Watcher) settle(number uint64, list List, now time.Time) {
 	if !w.synced || w.restored {
 		w.log.Info("Marathon was read for the first time", zap.String("endpoint", list.Endpoint), zap.Int("apps", len(list.Apps)))
 	}
-	w.synced, w.restored = true, false
+	w.synced, w.restored, w.confirmed = true, false, list.Sent
 	w.agenda.covered(number)
 	w.picture.forget(number, now)
 	for id, event := range w.stopping {
@@ -217,6 +217,6 @@ func (w *Watcher) settle(number uint64, list List, now time.Time) {
 		w.full.due = later(now, w.full.sent.Add(fullReadGap))
 	}
 	w.mu.Lock()
-	w.status.LastRead, w.status.Source, w.status.BadApps = list.Sent, list.Source, list.Bad
+	w.status.Source, w.status.BadApps = list.Source, list.Bad
 	w.mu.Unlock()
 }

@@ -107,10 +107,7 @@ func (w *Watcher) restore(now time.Time) {
 		h, again := w.picture.draft(a.App, 0, now)
 		w.put(h, again, now)
 	}
-	w.synced, w.restored = true, true
-	w.mu.Lock()
-	w.status.LastRead = s.At
-	w.mu.Unlock()
+	w.synced, w.restored, w.confirmed = true, true, s.At
 	w.log.Warn("serving the saved table until Marathon was read", zap.Time("saved", s.At), zap.Int("apps", len(s.Apps)))
 }
 
@@ -134,7 +131,7 @@ func readState(path string) (saved, error) {
 
 // snapshot is what is to be written: the apps that ask for a load balancer.
 func (w *Watcher) snapshot() saved {
-	s := saved{Format: savedFormat, At: w.Status().LastRead, Endpoints: w.o.Endpoints, Verdicts: map[string]bool{}}
+	s := saved{Format: savedFormat, At: w.confirmed, Endpoints: w.o.Endpoints, Verdicts: map[string]bool{}}
 	for _, h := range w.picture.apps {
 		if !h.app.named(w.allGroups) {
 			continue

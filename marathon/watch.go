@@ -40,23 +40,24 @@ type Watcher struct {
 	landed chan func(now time.Time) // what reads brought, to be done on the one goroutine that owns all below
 	resync chan struct{}
 
-	picture  *picture
-	agenda   *agenda
-	names    *names
-	lookup   lookup
-	full     fullRead
-	guard    guard
-	stopping map[string]uint64    // apps that events said are being stopped since the last full read, by the number of the event
-	deploys  map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
-	changed  map[string]bool      // apps the linker has not been told of yet
-	asked    bool                 // for Marathon's features
-	synced   bool                 // there is a picture to serve: there was a full read, or what was saved is restored
-	restored bool                 // it is what was saved: there was no full read yet
-	state    stateFile
-	opened   uint64    // number of the stream last seen open
-	heard    uint64    // number of the stream the last event came on
-	attach   time.Time // when to stop waiting for the first event of a stream, zero if not waiting
-	grumble  grumble
+	picture   *picture
+	agenda    *agenda
+	names     *names
+	lookup    lookup
+	full      fullRead
+	guard     guard
+	stopping  map[string]uint64    // apps that events said are being stopped since the last full read, by the number of the event
+	deploys   map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
+	changed   map[string]bool      // apps the linker has not been told of yet
+	asked     bool                 // for Marathon's features
+	synced    bool                 // there is a picture to serve: there was a full read, or what was saved is restored
+	restored  bool                 // it is what was saved: there was no full read yet
+	confirmed time.Time            // Status.LastRead, which says so when what was read is served
+	state     stateFile
+	opened    uint64    // number of the stream last seen open
+	heard     uint64    // number of the stream the last event came on
+	attach    time.Time // when to stop waiting for the first event of a stream, zero if not waiting
+	grumble   grumble
 
 	mu     sync.Mutex
 	status Status
@@ -152,9 +153,9 @@ func (w *Watcher) loop(ctx context.Context) error {
 		}
 		now := time.Now()
 		w.tell(now)
+		w.publish()
 		w.send(ctx, &flights, now)
 		w.save(now, flights.Go)
-		w.publish()
 		if at := w.next(); !at.IsZero() {
 			timer.Reset(max(time.Until(at), 0))
 		}

@@ -191,6 +191,7 @@ func (p *Proxy) probed(s *route.Server, plan *route.Plan, r route.Result) {
 	if k == nil {
 		return
 	}
+	p.serverCame(s.Backend)
 	fields := []zap.Field{
 		zap.String("backend", s.Backend), zap.String("server", s.Name), zap.String("task", s.Task),
 		zap.String("check", string(r.Status)), zap.Int("code", r.Code), zap.String("info", r.Text), zap.Duration("took", r.Took),

@@ -20,6 +20,10 @@ type exchange struct {
 	status  int // sent to the client, 0 if none was
 	retries int
 
+	entered bool         // it runs on its backend without having waited
+	place   *route.Place // where it waited for its backend to have room
+	called  bool         // its turn has come
+
 	began     time.Time
 	tried     time.Time // when the last try began
 	connected time.Time // zero if no server was
@@ -169,6 +173,7 @@ func (x *exchange) finish(in, out uint64, now time.Time) {
 		x.total(b.Stats, in, out)
 		x.times(b.Stats, now)
 		b.Stats.Sessions.Dec()
+		x.goOut()
 		for _, c := range x.failure.row().back {
 			x.count(c, 1)
 		}

@@ -26,7 +26,9 @@ type port struct {
 	accepted handover      // connections for http
 	done     chan struct{} // closed when accepting has ended
 	conns    sync.WaitGroup
-	leaving  atomic.Bool // answers tell clients to close
+	leaving  atomic.Bool   // answers tell clients to close
+	given    bool          // to a successor, who accepts from it too
+	rest     time.Duration // for how long it accepts when it stops
 
 	handshakes sync.WaitGroup  // of TLS, which hand connections on
 	shaking    context.Context // ends them
@@ -34,6 +36,7 @@ type port struct {
 	fd     int32          // of the listener that the loops have adopted, else 0
 	local  netip.AddrPort // its address
 	ending chan struct{}  // closed to have the loops stop
+	stops  chan struct{}  // closed when accepting is to end
 }
 
 func (o *port) looped() bool { return o.ending != nil }
@@ -48,7 +51,7 @@ func (o *port) unbind() {
 }
 
 // bindPort binds the address of a listener.
-func bindPort(l *route.Listener) (*net.TCPListener, error) {
+func bindPort(l *route.Listener) (*net.TCPListener, *BindError) {
 	addr := l.Spec.Bind.String()
 	if a := l.Spec.Bind.Addr(); !a.IsValid() || a.IsUnspecified() {
 		addr = fmt.Sprintf(":%d", l.Spec.Bind.Port()) // IPv4 and IPv6 on one socket
@@ -151,6 +154,9 @@ func (p *Proxy) accept(hard context.Context, o *port) {
 	for {
 		c, err := o.listener.Accept()
 		switch {
+		case isTimeout(err) && o.waiting(): // the time came while we could not run
+			o.listener.SetDeadline(time.Now().Add(lastAccept))
+			continue
 		case errors.Is(err, net.ErrClosed), isTimeout(err):
 			return
 		case err != nil: // out of descriptors, mostly: existing connections must not suffer
@@ -160,6 +166,10 @@ func (p *Proxy) accept(hard context.Context, o *port) {
 			continue
 		}
 		wait = 0
+		if !p.crowd.room(o) {
+			c.Close()
+			return
+		}
 		p.hand(hard, o, c)
 	}
 }
@@ -193,16 +203,39 @@ func isTimeout(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// lastAccept is how long a port that closes still accepts what the kernel has queued: closing at once would reset it.
-const lastAccept = 2 * time.Millisecond
-
-// stop ends accepting soon; connections go on.
-func (o *port) stop() {
+// stop ends accepting soon; connections go on. The kernel tells newcomers nothing from now on, and those whose connection is being made
+// have the time to come in: closing at once would reset what is in the queue.
+func (o *port) stop(rest time.Duration) {
+	close(o.stops)
+	if o.given { // the successor has the queue
+		rest = 0
+	}
+	o.rest = rest
+	if rest > 0 {
+		o.control(turnAway)
+	}
 	if o.looped() {
 		close(o.ending)
 	} else {
-		o.listener.SetDeadline(time.Now().Add(lastAccept))
+		o.listener.SetDeadline(time.Now().Add(rest))
 	}
+}
+
+// control does something with the port's descriptor.
+func (o *port) control(f func(fd uintptr)) {
+	if o.looped() {
+		f(uintptr(o.fd))
+	} else if raw, err := o.listener.SyscallConn(); err == nil {
+		raw.Control(f)
+	}
+}
+
+// waiting says that connections still wait to be accepted from a port that stops.
+func (o *port) waiting() (some bool) {
+	if o.rest > 0 {
+		o.control(func(fd uintptr) { some = inQueue(fd) > 0 })
+	}
+	return some
 }
 
 // stopped waits for that and gives the address back.

@@ -140,3 +140,12 @@ func (r *Request) idempotent() bool {
 	}
 	return false
 }
+
+// size is about how many bytes the head has.
+func (r *Request) size() int {
+	n := len(r.Path) + len(r.Query) + len(r.Host)
+	for _, f := range r.Fields {
+		n += len(f.Name) + len(f.Value)
+	}
+	return n
+}

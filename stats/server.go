@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -38,7 +39,7 @@ const (
 	writeTimeout = time.Minute
 	idleTimeout  = time.Minute
 	mostHeader   = 32 << 10
-	farewell     = 5 * time.Second // for running requests when the server ends
+	farewell     = 500 * time.Millisecond // for running requests when the server ends
 )
 
 // NewServer makes the server. Every function of src must be set.
@@ -159,6 +160,14 @@ func remedy(err error) string {
 	return ""
 }
 
+// Inherit makes a listener that another process listens on, too, the server's own. Run serves it.
+func (s *Server) Inherit(l *net.TCPListener) { s.listener = listener{l, s.own} }
+
+// Give is the listening socket, for another process.
+func (s *Server) Give() (*os.File, error) {
+	return s.listener.(listener).Listener.(*net.TCPListener).File()
+}
+
 // Addr is where the server listens; it is invalid before Listen.
 func (s *Server) Addr() netip.AddrPort {
 	if s.listener == nil {
@@ -174,6 +183,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.log.Info("statistics served", zap.Stringer("address", s.listener.Addr()))
 	failed := make(chan error, 1)
+	s.http.BaseContext = func(net.Listener) context.Context { return ctx } // whoever waits for something is answered when this ends
 	go func() { failed <- s.http.Serve(s.listener) }()
 	select {
 	case err := <-failed:

@@ -28,6 +28,7 @@ type Source struct {
 
 	HAProxy      func() string          // what is served, as HAProxy's configuration
 	Certificates func() []Certificate   // that may be served; nil if there are never any
+	MaxConn      func() int64           // how many client connections there may be; nil for as many as the open files suffice for
 	Unopened     func() map[string]bool // ports of the table that cannot be opened, as route.BindText writes them; nil if never any
 }
 

@@ -25,11 +25,12 @@ func (b *balancer) source() stats.Source {
 			return all
 		},
 		Ready:  b.ready,
-		Resync: b.resync,
+		Resync: b.reread,
 
 		HAProxy:      func() string { return haproxy.Config(b.proxy.Table().Spec(), haproxyOptions(b.o, false)) },
 		Certificates: b.certificates,
 		Unopened:     b.proxy.Unopened,
+		MaxConn:      b.proxy.MaxConn,
 	}
 }
 
@@ -55,7 +56,9 @@ func (b *balancer) ready() bool {
 	return !b.leaving.Load() && (read == len(b.watchers) || read > 0 && time.Since(b.began) > firstReads)
 }
 
-func (b *balancer) resync() {
+// reread reads everything anew that may have changed: files of certificates, and Marathon.
+func (b *balancer) reread() {
+	b.proxy.Reread()
 	for _, w := range b.watchers {
 		w.Resync()
 	}

@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"internal/hacfg":         {},
 	"internal/haproxy":       {"internal/route"},
 	"internal/meter":         {},
+	"internal/upgrade":       {},
 	"internal/zdd":           {"marathon"},
 }
 

@@ -6,5 +6,5 @@
 // socket, and nothing here reads Marathon's JSON.
 //
 // Read in this order: spec.go (the wish), server.go, check.go and stats.go (what lives), table.go and build.go (the table),
-// match.go, grade.go and pick.go (the two questions a request asks).
+// match.go, grade.go, pick.go and warm.go (the two questions a request asks).
 package route

@@ -90,5 +90,6 @@ func (b *Backend) NoteHealth(now time.Time) {
 // noteUp notes whether the backend can take requests, and says whether that is new.
 func (b *Backend) noteUp(now time.Time) bool {
 	b.turn.even.Store(count(b.ready, Proven, nil) == len(b.ready))
+	b.noteJoined(now)
 	return b.Stats.SetUp(b.Usable() > 0, now)
 }

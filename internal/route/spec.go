@@ -95,8 +95,10 @@ type BackendSpec struct {
 	ToHTTPS   bool           // requests that a rule of a shared listener leads here without TLS are sent to https
 	HSTS      bool           // responses tell browsers to use https from now on
 	Rewrite   Rewrite
-	Certs     []string // PEM files for its hosts on :443, besides those of the listener
-	CertLabel string   // with Certs: the label that names them
+	Certs     []string      // PEM files for its hosts on :443, besides those of the listener
+	CertLabel string        // with Certs: the label that names them
+	Hold      time.Duration // how long a request may wait for a server while there is none, 0 for not at all
+	SlowStart time.Duration // how long a server that joins others warms up, 0 for not at all
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
 }

@@ -47,6 +47,12 @@ func (k BackendSpec) String() string {
 	if k.Sticky != "" {
 		fmt.Fprintf(&b, " sticky=%s", k.Sticky)
 	}
+	if k.Hold != 0 {
+		fmt.Fprintf(&b, " hold=%s", k.Hold)
+	}
+	if k.SlowStart != 0 {
+		fmt.Fprintf(&b, " slowstart=%s", k.SlowStart)
+	}
 	b.WriteString(k.access())
 	if k.Closed {
 		b.WriteString(" closed")
