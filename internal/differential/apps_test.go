@@ -58,6 +58,7 @@ var labels = map[string]chance{
 	"HTTP_BACKEND_REDIR":          {15, []string{"/my/content", "http://other.example/?a=1&b=%41", "/it's"}},
 	"BIND_ADDR":                   {5, []string{"127.0.0.1", "*", "nowhere"}},
 	"BACKEND_HTTP_OPTIONS":        {3, []string{"option forwardfor\n"}},
+	"SLOWSTART":                   {10, []string{"10s"}},
 	"ENABLED":                     {5, []string{"false"}},
 }
 

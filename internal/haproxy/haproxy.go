@@ -26,6 +26,7 @@ type Options struct {
 	AuthByHost   bool           // passwords are asked for on :80 and :443 only
 	ServerClose  bool           // a connection to the server for each request
 	DrainTimeout time.Duration  // 0 for no limit
+	MaxConn      int            // client connections at a time, 0 for what HAProxy finds itself
 	Hashes       bool           // print the hashes of passwords; without them nobody gets in
 	Bind         func(netip.AddrPort) netip.AddrPort
 }

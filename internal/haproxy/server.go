@@ -36,11 +36,14 @@ func probed(k *route.BackendSpec) string {
 }
 
 func (w *writer) servers(k *route.BackendSpec) {
+	if k.Hold > 0 {
+		w.note("D-CONFIG-6: HAProxy cannot hold requests for %s while there is no server", span(k.Hold))
+	}
 	if slices.ContainsFunc(k.Servers, func(s route.ServerSpec) bool { return s.State == route.LastResort }) {
 		w.line("option allbackups")
 	}
 	for _, s := range k.Servers {
-		w.line("server %s %s%s%s%s%s", properName(s.Name), s.Addr, identity(k, s), probe(k, s), state(s), comment(s))
+		w.line("server %s %s%s%s%s%s%s", properName(s.Name), s.Addr, identity(k, s), probe(k, s), warmUp(k), state(s), comment(s))
 	}
 }
 
@@ -70,6 +73,14 @@ func probe(k *route.BackendSpec, s route.ServerSpec) string {
 		b += " check-ssl verify none"
 	}
 	return b
+}
+
+// warmUp is how long a server that comes back gets fewer requests.
+func warmUp(k *route.BackendSpec) string {
+	if k.SlowStart == 0 {
+		return ""
+	}
+	return " slowstart " + span(k.SlowStart)
 }
 
 func state(s route.ServerSpec) string {

@@ -24,6 +24,9 @@ func (w *writer) settings() {
 	if w.o.DrainTimeout > 0 {
 		w.line("hard-stop-after %s", span(w.o.DrainTimeout))
 	}
+	if w.o.MaxConn > 0 {
+		w.line("maxconn %d", w.o.MaxConn)
+	}
 	w.line("tune.bufsize %d", bufferSize)
 	w.line("tune.http.maxhdr %d", 2*mostFields)
 	w.line("ssl-default-bind-options ssl-min-ver TLSv%s", w.o.TLSMin)
