@@ -28,7 +28,7 @@ func (w *writer) settings() {
 		w.line("maxconn %d", w.o.MaxConn)
 	}
 	w.line("tune.bufsize %d", bufferSize)
-	w.line("tune.http.maxhdr %d", 2*mostFields)
+	w.line("tune.http.maxhdr %d", 10*mostFields)
 	w.line("ssl-default-bind-options ssl-min-ver TLSv%s", w.o.TLSMin)
 	w.line("ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES")
 
