@@ -2,7 +2,7 @@
 # Runs of each fuzz target. A count: with a time, go test now and then reports its end as a failure, until Go 1.27 (golang/go#75804).
 FUZZTIME = 50000x
 
-.PHONY: build test race lint fuzz soak differential bench demo docs
+.PHONY: build test race lint fuzz soak differential rolling kills sticky tunnels late bench demo docs
 
 # One static program in bin/.
 build:
@@ -33,6 +33,29 @@ SETS = 500
 SEED = 1
 differential:
 	go test -count 1 -timeout 0 ./internal/differential -seed $(SEED) -sets $(SETS)
+
+# The goals of never losing a request, at full length and with each engine; go test ./cmd/marathon-lb runs them short.
+GOALS = go test -count 1 -timeout 0 -v ./cmd/marathon-lb -goals -run
+
+# 50 rolling deploys under a million GETs and 100,000 POSTs: of fast tasks, of slow ones, and without a warning. About 30 minutes.
+rolling:
+	$(GOALS) '^TestRolling'
+
+# A task of four dies without a warning, 30 times in a minute.
+kills:
+	$(GOALS) '^TestTasksThatDie'
+
+# Clients with a cookie, while their app is scaled and deployed. Three minutes.
+sticky:
+	$(GOALS) '^TestClientsWithACookie'
+
+# 2,000 WebSockets and TCP connections through 50 changes, and downloads of 30 s through a deploy. Four minutes.
+tunnels:
+	$(GOALS) '^Test(Tunnels|SlowDownloads)'
+
+# Tasks that refuse connections for up to 12 s, and how soon they have requests then. A minute.
+late:
+	$(GOALS) '^TestATaskThatListensLate'
 
 # Side by side with HAProxy and nginx, in 5 minutes; writes docs/benchmarks.md. What is not installed is left out, aloud.
 bench:

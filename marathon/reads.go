@@ -53,6 +53,7 @@ func (w *Watcher) resolve(ctx context.Context, host string) {
 func (w *Watcher) askFeatures(ctx context.Context) {
 	info, err := w.client.Info(ctx)
 	if err == nil && !slices.Contains(info.Config.Features, "task_killing") {
+		w.land(ctx, func(time.Time) { w.silent = true })
 		w.log.Warn("Marathon runs without --enable_features task_killing: a task that is killed leaves without notice, and with it requests may be lost",
 			zap.String("marathon_version", info.Version))
 	}

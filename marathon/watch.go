@@ -50,6 +50,8 @@ type Watcher struct {
 	deploys   map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
 	changed   map[string]bool      // apps the linker has not been told of yet
 	asked     bool                 // for Marathon's features
+	silent    bool                 // it says nothing when it kills a task
+	condemn   time.Duration        // condemnedFor
 	synced    bool                 // there is a picture to serve: there was a full read, or what was saved is restored
 	restored  bool                 // it is what was saved: there was no full read yet
 	confirmed time.Time            // Status.LastRead, which says so when what was read is served
@@ -93,6 +95,7 @@ func NewWatcher(o Options, client *Client, linker Linker, log *zap.Logger, emit 
 		stream:    NewStream(client, StreamOptions{Silence: o.Silence, MaxBackoff: o.MaxBackoff}),
 		inbox:     newInbox(),
 		landed:    make(chan func(time.Time)),
+		condemn:   condemnedFor,
 		resync:    make(chan struct{}, 1),
 		picture:   newPicture(o.HealthCheck), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
 		names: newNames(), lookup: byDNS,

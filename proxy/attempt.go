@@ -55,24 +55,28 @@ func (a *attempts) first() (try, bool) {
 }
 
 // again is the choice after a try that failed, to be completed by enter; false when it is not to be tried again. A server not yet tried
-// comes at once. A budget bounds how many requests are sent a second time.
+// comes at once. A budget bounds how many requests are sent a second time; what a server had when it died is not counted. Refusals
+// cost no time: after the last retry, too, a server that nothing speaks against is worth one more.
 func (a *attempts) again(f Failure) (try, bool) {
-	a.exchange.blame(f, time.Now())
+	x, now := a.exchange, time.Now()
+	died := x.try.server != nil && x.try.server.Broke(x.tried, now)
+	x.blame(f, now)
 	switch f.row().retry {
 	case unsent:
 	case unanswered:
-		if !a.repeats || a.resent || !a.exchange.proxy.mayRepeat() {
+		if !a.repeats || a.resent || !died && !x.proxy.mayRepeat() {
 			return try{}, false
 		}
 		a.resent = true
 	default:
 		return try{}, false
 	}
-	if a.retries >= mostRetries {
+	s := a.pick()
+	if a.retries >= mostRetries && !(f == ConnectRefused && s != nil && s.Grade() == route.Proven) {
 		return try{}, false
 	}
 	a.retries++
-	if s := a.pick(); s != nil {
+	if s != nil {
 		return a.choose(try{server: s})
 	}
 	a.tried = a.tried[:0]

@@ -139,6 +139,9 @@ func (x *exchange) answer(now time.Time) {
 func (x *exchange) blame(f Failure, now time.Time) {
 	if s := x.try.server; s != nil && (f.row().retry == unsent || f == ServerClosed && x.fresh) {
 		s.Shun(now)
+		if f.row().retry == unsent {
+			x.proxy.recheck.add(s)
+		}
 	}
 }
 

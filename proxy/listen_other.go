@@ -8,8 +8,8 @@ import (
 )
 
 // Elsewhere than on Linux, what is in a queue when its port is closed is reset.
-func turnAway(uintptr)      {}
-func acceptAtOnce(uintptr)  {}
+func turnAway(uintptr)       {}
+func acceptAtOnce(uintptr)   {}
 func inQueue(uintptr) uint32 { return 0 }
 
 // fileOf has no use where there are no loops.

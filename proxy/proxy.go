@@ -30,6 +30,7 @@ type Proxy struct {
 	certs     *certStore
 	tls       *tls.Config
 	checks    *checker
+	recheck   *recheck
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
@@ -62,7 +63,8 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.TunnelDrainTimeout = cmp.Or(o.TunnelDrainTimeout, o.DrainTimeout)
 	o.HoldBytes = cmp.Or(o.HoldBytes, 64<<20)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), memory: newMemory(log), crowd: newCrowd(o), holds: newHolds(&o),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), recheck: newRecheck(),
+		memory: newMemory(log), crowd: newCrowd(o), holds: newHolds(&o),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
@@ -296,6 +298,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	watching.Go(func() { p.memory.run(ctx) })
 	defer watching.Wait()
 	checking.Go(func() { p.checks.run(ctx) })
+	checking.Go(func() { p.recheck.run(ctx) })
 	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
 	defer keep.Stop()
 	defer again.Stop()

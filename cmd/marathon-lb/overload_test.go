@@ -25,7 +25,7 @@ func (a *tallied) add(status int, took time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case status == 200 && took < patience:
+	case status == 200 && took < shortPatience:
 		a.served++
 	case status == 503:
 		a.refused = append(a.refused, took)
@@ -34,8 +34,8 @@ func (a *tallied) add(status int, took time.Duration) {
 	}
 }
 
-// patience is how long a client waits.
-const patience = time.Second
+// shortPatience is how long a client waits here.
+const shortPatience = time.Second
 
 // busyServer works at four requests at a time, for 20 ms each: 200 a second is all it can. Others wait inside, and are worked at even if
 // nobody waits for them any more.
@@ -69,7 +69,7 @@ func TestAServiceOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
 			eventually(t, "all is well again", func() bool {
 				asked := time.Now()
 				status, _ := probed(v.port)
-				return status == 200 && time.Since(asked) < patience
+				return status == 200 && time.Since(asked) < shortPatience
 			})
 			recovered := time.Since(began)
 			goodput := float64(during.served) / window.Seconds()
@@ -151,7 +151,7 @@ func TestALoadBalancerOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
 	eventually(t, "all is well again", func() bool {
 		asked := time.Now()
 		status, _ := probed(v.port)
-		return status == 200 && time.Since(asked) < patience
+		return status == 200 && time.Since(asked) < shortPatience
 	})
 	t.Logf("capacity %.0f/s, offered %.0f/s: %.0f/s served (%.0f %%), %d not even sent; well again after %v", capacity, 3*capacity, goodput, 100*goodput/capacity,
 		unsent.Load(), time.Since(began).Round(time.Millisecond))

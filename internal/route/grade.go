@@ -31,7 +31,7 @@ func (s *Server) Grade() Grade {
 		}
 		return Unfit
 	}
-	if s.isShunned() {
+	if s.IsShunned() {
 		return Shunned
 	}
 	return Proven

@@ -46,6 +46,7 @@ type Server struct {
 	joined atomic.Int64 // Unix nanoseconds since when it warms up, 0 if it does not
 
 	shunned atomic.Int64 // Unix nanoseconds until which others are preferred, 0 for none
+	broke   atomic.Int64 // Unix nanoseconds of the failure that it is, or was last, shunned for
 	strikes atomic.Int32 // failures since it was last reached, counted once for each time it was shunned
 
 	checking sync.Mutex // held to change what checks know
