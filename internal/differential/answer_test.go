@@ -37,6 +37,9 @@ func (a answer) String() string {
 	return fmt.Sprintf("%+v", plain(a))
 }
 
+// meaningful are the fields of an answer that are compared.
+var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It"}
+
 const patience = 60 * time.Second
 
 // put asks a side.
@@ -76,7 +79,7 @@ func heard(resp *http.Response, body string, servers map[string]server) answer {
 		}
 		slices.SortStableFunc(a.Head, func(f, g string) int { return strings.Compare(fieldName(f), fieldName(g)) })
 	}
-	for _, name := range []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It"} {
+	for _, name := range meaningful {
 		for _, v := range resp.Header[name] {
 			if name == "Set-Cookie" {
 				v = cookie(v, servers[a.Server].cookie)

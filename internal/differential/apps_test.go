@@ -41,13 +41,17 @@ var (
 	}
 )
 
+var balances = []string{
+	"roundrobin", "leastconn", "first", "random", "source", "uri", "uri whole", "url_param id", "hdr(Host)", "hdr(X-It)", "static-rr", "random(3)", "x",
+}
+
 // labels are by name, {n} being a port's index.
 var labels = map[string]chance{
 	"VHOST":                       {75, hostLists},
 	"PATH":                        {45, paths},
 	"BACKEND_WEIGHT":              {20, []string{"5", "0", "-3", "x"}},
 	"MODE":                        {25, []string{"http", "http", "tcp", "HTTP", "udp"}},
-	"BALANCE":                     {40, []string{"roundrobin", "leastconn", "first", "random", "source", "uri", "uri whole", "url_param id", "hdr(Host)", "hdr(X-It)", "static-rr", "random(3)", "x"}},
+	"BALANCE":                     {40, balances},
 	"STICKY":                      {35, []string{"true", "1", "maybe"}},
 	"REDIRECT_TO_HTTPS":           {15, []string{"true"}},
 	"USE_HSTS":                    {20, []string{"true"}},

@@ -120,7 +120,8 @@ func serveEcho(c net.Conn) {
 		if strings.HasPrefix(s.Line, "HEAD ") || status == "304" || status == "204" {
 			body = ""
 		}
-		if _, err := fmt.Fprintf(c, "HTTP/1.1 %s Fine\r\nX-Seen: %s\r\n%sContent-Length: %d\r\n\r\n%s", status, strconv.QuoteToASCII(string(told)), extra, len(body), body); err != nil {
+		head := fmt.Sprintf("HTTP/1.1 %s Fine\r\nX-Seen: %s\r\n%sContent-Length: %d\r\n\r\n", status, strconv.QuoteToASCII(string(told)), extra, len(body))
+		if _, err := io.WriteString(c, head+body); err != nil {
 			return
 		}
 	}

@@ -26,11 +26,13 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 func ask(r *rand.Rand, s route.Spec) question {
 	l := s.Listeners[r.IntN(len(s.Listeners))]
 	if r.IntN(2) == 0 { // most labels speak of those
-		l = s.Listeners[slices.IndexFunc(s.Listeners, func(l route.ListenerSpec) bool {
-			return l.Name == pick(r, route.HTTPIn, route.HTTPIn, route.HTTPSIn) || l.Name == route.HTTPIn
-		})]
+		name := pick(r, route.HTTPIn, route.HTTPIn, route.HTTPSIn)
+		l = s.Listeners[slices.IndexFunc(s.Listeners, func(l route.ListenerSpec) bool { return l.Name == name })]
 	}
-	q := question{listener: l, source: pick(r, "127.0.0.1", "127.0.5.5", "127.0.6.6"), method: pick(r, "GET", "GET", "GET", "POST", "HEAD", "PUT", "OPTIONS", "PURGE")}
+	q := question{
+		listener: l, source: pick(r, "127.0.0.1", "127.0.5.5", "127.0.6.6"),
+		method: pick(r, "GET", "GET", "GET", "POST", "HEAD", "PUT", "OPTIONS", "PURGE"),
+	}
 	host := requestHost(r, s)
 	q.sni = route.NormalHost(host)
 	version := "1.1"
@@ -129,7 +131,8 @@ func field(r *rand.Rand, s route.Spec, q *question) string {
 	case 8:
 		return "Want-Location: " + location(r, s)
 	case 9:
-		return "Want-Field: " + pick(r, "Strict-Transport-Security: max-age=1", "Set-Cookie: own=1; Path=/x", "Cache-Control: max-age=60", "Keep-Alive: timeout=5", "X-It: 1")
+		return "Want-Field: " + pick(r, "Strict-Transport-Security: max-age=1", "Set-Cookie: own=1; Path=/x", "Cache-Control: max-age=60",
+			"Keep-Alive: timeout=5", "X-It: 1")
 	case 10:
 		return "Want-Status: " + pick(r, "404", "500", "301", "204", "304", "503")
 	case 11:
