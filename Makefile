@@ -2,7 +2,7 @@
 # Runs of each fuzz target. A count: with a time, go test now and then reports its end as a failure, until Go 1.27 (golang/go#75804).
 FUZZTIME = 50000x
 
-.PHONY: build test race lint fuzz soak rolling kills sticky tunnels late life bench demo docs
+.PHONY: build test race lint fuzz soak differential rolling kills sticky tunnels late life bench demo docs
 
 # One static program in bin/.
 build:
@@ -27,6 +27,12 @@ SOAK = 5m
 soak:
 	go test -count 1 -timeout 0 -v -run '^Test(NoAnswerReaches|SocketsMay|EveryRuleOf|ServersLearn|WhoReads|ManySlow|WhoWasLetIn|ChildWith)' ./proxy -chaos $(SOAK) | grep -v '^ *--- PASS: .*/\|^=== '
 	go test -count 1 -timeout 0 -v -run '^Test(WhoBehaves|NearItsMemory|.*TooMuchIsAsked|ManyRequests|Thousands|ASecondLoop)' ./cmd/marathon-lb -long | grep -v '^=== '
+
+# Random apps and requests, served here and by HAProxy with what --dry prints: SETS sets of apps, from SEED on. What may differ is in docs/differences.md.
+SETS = 500
+SEED = 1
+differential:
+	go test -count 1 -timeout 0 ./internal/differential -seed $(SEED) -sets $(SETS)
 
 # The goals of never losing a request, at full length and with each engine; go test ./cmd/marathon-lb runs them short.
 GOALS = go test -count 1 -timeout 0 -v ./cmd/marathon-lb -goals -run

@@ -4,6 +4,7 @@ package config
 
 // comments are the fields' own, by the field's path in Config or ZDD.
 var comments = map[string]string{
+	"Dry":                        "prints what would be served, as a configuration of HAProxy, and exits",
 	"Log.Encoding":               "how a log line is written: json or console",
 	"Log.Level":                  "the least severe level that is logged, by its Python name: CRITICAL, ERROR, WARNING, INFO, DEBUG or NOTSET",
 	"Marathon.AppIDBind":         "where requests are routed by their X-Marathon-App-Id field",

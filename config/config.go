@@ -28,7 +28,9 @@ import (
 // Config is what was asked for.
 type Config struct {
 	// Mode is how changes are noticed: sse follows Marathon's event stream, poll reads all apps each POLL_INTERVAL.
-	Mode     Mode
+	Mode Mode
+	// Dry prints what would be served, as a configuration of HAProxy, and exits.
+	Dry      bool
 	Marathon marathon.Options // Poll and ReservedPorts follow from the other fields
 	Proxy    proxy.Options
 	Stats    stats.Options

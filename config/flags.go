@@ -27,7 +27,6 @@ const (
 	idle                   // accepted: there is nothing for it to do here
 	lost                   // accepted, but the user goes without something: a warning
 	template               // a HAProxy template: lost, and refused if it keeps clients out
-	refused                // a usage error: going on would be worse than not starting
 	asked                  // prints something instead of starting
 )
 
@@ -57,7 +56,7 @@ var python = []row{
 	{long: "ssl-certs", arg: "LIST", field: "Proxy.SSLCerts", zero: true, note: "separate them by commas; changes are noticed within seconds"},
 	{long: "skip-validation", effect: idle, note: noHAProxy},
 	{long: "skip-config-cleanup", effect: idle, note: noHAProxy},
-	{long: "dry", short: "d", effect: refused, note: "not carried out yet: nothing but serving can be done; leave it out to serve"},
+	{long: "dry", short: "d", field: "Dry", note: "hashes of passwords included; problems go to the log"},
 	{long: "min-serv-port-ip-per-task", arg: "PORT", field: "Marathon.MinServicePort"},
 	{long: "max-serv-port-ip-per-task", arg: "PORT", field: "Marathon.MaxServicePort"},
 	{long: "max-backoff", arg: "DURATION", field: "Marathon.MaxBackoff"},

@@ -40,7 +40,7 @@ func (a *attempts) begin(x *exchange) {
 	*a = attempts{exchange: x, backend: b, hash: r.hash(&b.Spec), repeats: r.idempotent()}
 	a.tried = a.buffer[:0]
 	if b.Spec.Sticky != "" {
-		a.cookie = r.cookie(b.Spec.Sticky)
+		a.cookie = r.stickyCookie(b)
 	}
 }
 

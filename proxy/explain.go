@@ -252,13 +252,13 @@ func (r *inquiry) lead(w *route.Way, b *route.Backend) {
 	if k.Sticky == "" {
 		return
 	}
-	switch cookie := r.cookie(k.Sticky); {
-	case cookie == "":
-		w.Notes = append(w.Notes, "without a cookie "+k.Sticky+" servers take turns, and the client gets one")
-	case b.BySticky(cookie) != nil:
+	switch cookie := r.stickyCookie(b); {
+	case cookie != "":
 		w.Backend.Next = b.BySticky(cookie).Name
 		w.Notes = append(w.Notes, "the cookie "+k.Sticky+" leads to "+w.Backend.Next)
-	default:
+	case r.hasCookie(k.Sticky):
 		w.Notes = append(w.Notes, "the cookie "+k.Sticky+" names no server that takes requests: servers take turns")
+	default:
+		w.Notes = append(w.Notes, "without a cookie "+k.Sticky+" servers take turns, and the client gets one")
 	}
 }

@@ -93,7 +93,7 @@ func trusts(networks []netip.Prefix, a netip.Addr) bool {
 
 // hideCookies takes our own cookies out of what the server sees (HAProxy's "cookie ... indirect"): those of two names, empty for none.
 func hideCookies(edits []Edit, r *Request, one, two string) []Edit {
-	if (one == "" || r.cookie(one) == "") && (two == "" || r.cookie(two) == "") {
+	if !r.hasCookie(one) && !r.hasCookie(two) {
 		return edits
 	}
 	edits = append(edits, Edit{Op: Remove, Name: "Cookie"})
@@ -148,7 +148,7 @@ func responseEdits(edits []Edit, status int, fields []Field, r *Request, a Actio
 
 // cookieLine gives the client a cookie of ours.
 func cookieLine(name, value string, r *Request, rule route.Rule) string {
-	line := name + "=" + value + "; path=" + cookiePath(rule) + "; HttpOnly; SameSite=Lax"
+	line := name + "=" + value + "; path=" + rule.CookiePath() + "; HttpOnly; SameSite=Lax"
 	if r.TLS {
 		line += "; Secure"
 	}
@@ -157,11 +157,3 @@ func cookieLine(name, value string, r *Request, rule route.Rule) string {
 
 // statusSwitching is the status that begins a WebSocket (RFC 9110 15.2.2).
 const statusSwitching = 101
-
-// cookiePath keeps apps that share a host from overwriting each other's cookie. Browsers compare it with case, and a ";" would end it.
-func cookiePath(r route.Rule) string {
-	if !strings.HasPrefix(r.Path, "/") || r.IgnoreCase || strings.ContainsAny(r.Path, "; ") {
-		return "/"
-	}
-	return r.Path
-}

@@ -177,8 +177,9 @@ func source(table *route.Table, now time.Time) stats.Source {
 				ReadErrors: map[string]uint64{"timeout": 3, "status": 1},
 			}}
 		},
-		Ready:  func() bool { return true },
-		Resync: func() {},
+		Ready:   func() bool { return true },
+		Resync:  func() {},
+		HAProxy: func() string { return "global\n" },
 		Certificates: func() []stats.Certificate {
 			return []stats.Certificate{{Source: "/certs/a.pem", Hosts: []string{"a.example", "*.a.example"}, NotAfter: time.Unix(1900000000, 0)}}
 		},

@@ -65,6 +65,7 @@ func (s *Server) routes() http.Handler {
 	r.MatcherFunc(asksFor("/_haproxy_health_check")).HandlerFunc(s.healthCheck)
 	r.Path("/metrics").HandlerFunc(s.metrics)
 	r.Path("/_haproxy_getpids").HandlerFunc(getPIDs)
+	r.Path("/_haproxy_getconfig").HandlerFunc(s.getConfig)
 	r.Path("/_haproxy_getvhostmap").HandlerFunc(s.vhostMap)
 	r.Path("/_haproxy_getappmap").HandlerFunc(s.appMap)
 	r.Path("/_mlb_signal/hup").HandlerFunc(s.signalHUP)

@@ -78,7 +78,11 @@ func (c command) balance() int {
 	defer log.Sync()
 	ctx, stop := untilSignal(context.Background(), log)
 	defer stop()
-	if err := serve(ctx, o, log); err != nil {
+	work := serve
+	if o.Dry {
+		work = c.dry
+	}
+	if err := work(ctx, o, log); err != nil {
 		fmt.Fprintf(c.err, "marathon-lb: %v\n", err)
 		return cannotRun
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"marathon-lb/internal/haproxy"
 	"marathon-lb/internal/route"
 	"marathon-lb/marathon"
 	"marathon-lb/stats"
@@ -27,6 +28,7 @@ func (b *balancer) source() stats.Source {
 		Ready:  b.ready,
 		Resync: b.reread,
 
+		HAProxy:      func() string { return haproxy.Config(b.proxy.Table().Spec(), haproxyOptions(b.o, false)) },
 		Certificates: b.certificates,
 		Unopened:     b.proxy.Unopened,
 		MaxConn:      b.proxy.MaxConn,

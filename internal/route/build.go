@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -217,6 +218,11 @@ func (k *Backend) sortTiers() {
 			k.ready = append(k.ready, s)
 		case LastResort:
 			k.last = append(k.last, s)
+		}
+	}
+	if k.Spec.Balance == First {
+		for _, tier := range [][]*Server{k.ready, k.last} {
+			slices.SortStableFunc(tier, func(a, b *Server) int { return cmp.Compare(a.ID, b.ID) })
 		}
 	}
 }

@@ -53,16 +53,21 @@ func (k *BackendSpec) plan(s ServerSpec) *Plan {
 		Probe: Probe{Addr: netip.AddrPortFrom(s.Addr.Addr(), uint16(port))}, Interval: c.Interval, Timeout: c.Timeout,
 		Rise: max(c.Rise, 1), Fall: max(c.Fall, 1),
 	}
-	switch {
-	case k.Mode == TCP || c.Protocol == "TCP" || c.Protocol == "MESOS_TCP":
-		return p
-	case c.Protocol == "HTTPS" || c.Protocol == "MESOS_HTTPS":
-		p.Kind = GetTLS
-	default:
-		p.Kind = Get
+	if p.Kind = k.Probes(); p.Kind != Connect {
+		p.Path = c.Path
 	}
-	p.Path = c.Path
 	return p
+}
+
+// Probes is what a probe of the backend's check does.
+func (k *BackendSpec) Probes() ProbeKind {
+	switch c := k.Check; {
+	case c == nil || k.Mode == TCP || c.Protocol == "TCP" || c.Protocol == "MESOS_TCP":
+		return Connect
+	case c.Protocol == "HTTPS" || c.Protocol == "MESOS_HTTPS":
+		return GetTLS
+	}
+	return Get
 }
 
 // CheckStatus is what came of a probe, in HAProxy's words (haproxy-stats.md 2.5).

@@ -34,7 +34,7 @@ const (
 	RoundRobin Balance = "roundrobin"
 	StaticRR   Balance = "static-rr" // the same: there are no weights to change
 	LeastConn  Balance = "leastconn"
-	First      Balance = "first"  // the first server that is usable
+	First      Balance = "first"  // of the servers that are usable, the one with the lowest id
 	Random     Balance = "random" // one drawn by lot or the next, whichever has fewer requests
 
 	Source   Balance = "source"    // the client's address
@@ -135,6 +135,15 @@ type Rule struct {
 	IgnoreCase bool   // path_beg -i
 	Weight     int    // larger first
 	AppID      string // lower-cased app id that :9091 compares with; empty with Host
+}
+
+// CookiePath is the path of the persistence cookie: that of the rule, so that apps that share a host do not overwrite each other's.
+// Browsers compare it with case, and a ";" would end it.
+func (r Rule) CookiePath() string {
+	if !strings.HasPrefix(r.Path, "/") || r.IgnoreCase || strings.ContainsAny(r.Path, "; ") {
+		return "/"
+	}
+	return r.Path
 }
 
 // ServerSpec is one task's address for one service.
