@@ -7,11 +7,11 @@ import (
 	"marathon-lb/internal/route"
 )
 
-// Bounds of a request's head: those of the proxy. The buffer also has what is added on the way.
+// Bounds of a request's head: those of the proxy. A head of 32 KB fits into the buffer, of which HAProxy reserves 1 KB.
 const (
 	mostTarget = 8 << 10
 	mostFields = 100
-	bufferSize = 48 << 10
+	bufferSize = 33 << 10
 )
 
 // idempotent are the methods that may be sent twice.
