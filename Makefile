@@ -2,7 +2,7 @@
 # Runs of each fuzz target. A count: with a time, go test now and then reports its end as a failure, until Go 1.27 (golang/go#75804).
 FUZZTIME = 50000x
 
-.PHONY: build test race lint fuzz soak differential rolling kills sticky tunnels late bench demo docs
+.PHONY: build test race lint fuzz soak differential rolling kills sticky tunnels late life bench demo docs
 
 # One static program in bin/.
 build:
@@ -37,7 +37,7 @@ differential:
 # The goals of never losing a request, at full length and with each engine; go test ./cmd/marathon-lb runs them short.
 GOALS = go test -count 1 -timeout 0 -v ./cmd/marathon-lb -goals -run
 
-# 50 rolling deploys under a million GETs and 100,000 POSTs: of fast tasks, of slow ones, and without a warning. About 30 minutes.
+# 50 rolling deploys under a million GETs and 100,000 POSTs: of fast tasks, of slow ones, without TASK_KILLING, without a warning. 30 minutes.
 rolling:
 	$(GOALS) '^TestRolling'
 
@@ -56,6 +56,11 @@ tunnels:
 # Tasks that refuse connections for up to 12 s, and how soon they have requests then. A minute.
 late:
 	$(GOALS) '^TestATaskThatListensLate'
+
+# The process's own life, with each engine: 20 times SIGTERM with slow downloads, 20 upgrades under 500,000 requests, 20 crashes. It takes
+# half an hour on a small machine.
+life:
+	go test -count 1 -timeout 0 -v -run '^Test(NoRequestIsLost(WhenTheProcess|InAn)|ARestartAfterACrash)' ./cmd/marathon-lb -life | grep -v '"level"'
 
 # Side by side with HAProxy and nginx, in 5 minutes; writes docs/benchmarks.md. What is not installed is left out, aloud.
 bench:

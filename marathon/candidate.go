@@ -41,6 +41,7 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 	s.settleMode(h)
 	s.settleAccess()
 	s.settleRewrite()
+	s.settleCanary()
 	endpoints, census := s.app.endpoints(f, s.index, o.HealthCheck)
 	c := &candidate{
 		unit:  s.unit,
@@ -49,7 +50,7 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 			Name: backendName(s.app.ID, s.port), App: s.app.ID, PortIndex: s.index, Port: s.port, Mode: s.mode, Balance: s.balance, HashOn: s.hashOn,
 			Check: h.check(), Rules: s.rules(), Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
 			Auth: s.auth, Allow: s.allow, ToHTTPS: s.toHTTPS, HSTS: s.hsts, Rewrite: s.rewrite,
-			Certs: s.hostCerts(o.GroupHTTPSByVHost), CertLabel: s.certLabel(), Hold: s.hold, SlowStart: s.slowStart,
+			Certs: s.hostCerts(o.GroupHTTPSByVHost), CertLabel: s.certLabel(), Canary: s.canary, Hold: s.hold, SlowStart: s.slowStart,
 		},
 		tls: s.tls, certs: s.certs,
 		bind:      netip.AddrPortFrom(s.bind, uint16(s.port)),

@@ -85,6 +85,14 @@ func TestLabelsThatAreCarriedOut(t *testing.T) {
 		{[]string{"HAPROXY_0_SLOWSTART", "30s", "HAPROXY_0_BALANCE", "source"}, slowStart, "0s", "HAPROXY_0_SLOWSTART=balance source knows no weights"},
 		{[]string{"HAPROXY_0_SLOWSTART", "slow"}, slowStart, "0s", "HAPROXY_0_SLOWSTART=not a length of time"},
 
+		{[]string{host, "a", "HAPROXY_0_CANARY", " web.1"}, canary, "web.1 -1 marathon_canary_web.1", ""},
+		{[]string{host, "a", "HAPROXY_0_CANARY", "web", "HAPROXY_0_CANARY_WEIGHT", "10"}, canary, "web 10 marathon_canary_web", ""},
+		{[]string{host, "a", "HAPROXY_0_CANARY", "web", "HAPROXY_0_CANARY_WEIGHT", "101"}, canary, "web -1 marathon_canary_web",
+			"HAPROXY_0_CANARY_WEIGHT=no percentage"},
+		{[]string{host, "a", "HAPROXY_0_CANARY_WEIGHT", "10"}, canary, " 0 ", "HAPROXY_0_CANARY_WEIGHT=the app is in no group"},
+		{[]string{host, "a", "HAPROXY_0_CANARY", "web;x"}, canary, " 0 ", "HAPROXY_0_CANARY=no name of a group"},
+		{append(http, "HAPROXY_0_CANARY", "web"), canary, " 0 ", "HAPROXY_0_CANARY=it shares a host"},
+
 		{http, sticky, "", ""},
 		{append(http, "HAPROXY_0_STICKY", "true"), sticky, "mesosphere_server_id", ""},
 		{append(http, "HAPROXY_0_STICKY", "no"), sticky, "", ""},
@@ -182,8 +190,11 @@ func front(_ route.BackendSpec, l []route.ListenerSpec) any {
 }
 func hold(k route.BackendSpec, _ []route.ListenerSpec) any      { return k.Hold.String() }
 func slowStart(k route.BackendSpec, _ []route.ListenerSpec) any { return k.SlowStart.String() }
-func sticky(k route.BackendSpec, _ []route.ListenerSpec) any    { return k.Sticky }
-func bind(_ route.BackendSpec, l []route.ListenerSpec) any      { return binds(l) }
+func canary(k route.BackendSpec, _ []route.ListenerSpec) any {
+	return fmt.Sprint(k.Canary.Group, " ", k.Canary.Weight, " ", k.Canary.Cookie)
+}
+func sticky(k route.BackendSpec, _ []route.ListenerSpec) any { return k.Sticky }
+func bind(_ route.BackendSpec, l []route.ListenerSpec) any   { return binds(l) }
 
 // hash is the password "secret" as `openssl passwd -6` hashes it.
 const hash = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1"

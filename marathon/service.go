@@ -40,6 +40,7 @@ type service struct {
 	hashOn    string // what balance hashes
 	checkAt   int    // port index whose check counts, with checked
 	checked   bool   // a label says which
+	canary    route.Canary
 	hold      time.Duration
 	slowStart time.Duration
 	bindBad   bool // the address to bind to cannot be read: the port stays closed

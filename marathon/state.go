@@ -1,6 +1,7 @@
 package marathon
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -172,6 +173,23 @@ func (s saved) write(path string) error {
 func (w *Watcher) saveSoon(now time.Time) {
 	if w.state.path != "" && w.state.due.IsZero() {
 		w.state.due = later(now, w.state.wrote.Add(saveEach))
+	}
+}
+
+// Save writes the picture now, for a process that is about to be started, and waits until it is there or ctx ends.
+func (w *Watcher) Save(ctx context.Context) {
+	saved := make(chan struct{})
+	select {
+	case w.saving <- saved:
+		<-saved
+	case <-ctx.Done():
+	}
+}
+
+func (w *Watcher) saveNow(now time.Time) {
+	if w.state.path != "" && w.synced {
+		w.state.due = now
+		w.save(now, func(write func()) { write() })
 	}
 }
 

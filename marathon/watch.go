@@ -39,6 +39,7 @@ type Watcher struct {
 	inbox  *inbox
 	landed chan func(now time.Time) // what reads brought, to be done on the one goroutine that owns all below
 	resync chan struct{}
+	saving chan chan struct{} // closed when the picture is on disk
 
 	picture   *picture
 	agenda    *agenda
@@ -97,6 +98,7 @@ func NewWatcher(o Options, client *Client, linker Linker, log *zap.Logger, emit 
 		landed:    make(chan func(time.Time)),
 		condemn:   condemnedFor,
 		resync:    make(chan struct{}, 1),
+		saving:    make(chan chan struct{}),
 		picture:   newPicture(o.HealthCheck), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
 		names: newNames(), lookup: byDNS,
 		stopping: map[string]uint64{}, deploys: map[string]time.Time{}, changed: map[string]bool{},
@@ -109,6 +111,14 @@ func (w *Watcher) Resync() {
 	case w.resync <- struct{}{}:
 	default:
 	}
+}
+
+// Reread reads again what Marathon is asked with, and then asks for a full read of it.
+func (w *Watcher) Reread() {
+	if err := w.client.Reread(); err != nil {
+		w.log.Warn("the credentials for Marathon cannot be read again; the old ones stay in use", zap.Error(err))
+	}
+	w.Resync()
 }
 
 // Run watches until ctx ends and returns its error. An unreachable Marathon never ends it.
@@ -152,6 +162,9 @@ func (w *Watcher) loop(ctx context.Context) error {
 			apply(time.Now())
 		case <-w.resync:
 			w.wantFull(time.Now())
+		case saved := <-w.saving:
+			w.saveNow(time.Now())
+			close(saved)
 		case <-timer.C:
 		}
 		now := time.Now()

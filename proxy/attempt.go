@@ -73,6 +73,9 @@ func (a *attempts) again(f Failure) (try, bool) {
 	}
 	s := a.pick()
 	if a.retries >= mostRetries && !(f == ConnectRefused && s != nil && s.Grade() == route.Proven) {
+		if a.tried = a.tried[:0]; a.pick() == nil { // all have left meanwhile
+			return a.wait()
+		}
 		return try{}, false
 	}
 	a.retries++

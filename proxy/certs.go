@@ -100,7 +100,7 @@ func (s *certStore) refresh(now time.Time, rebuild bool) {
 	if rebuild {
 		s.view.Store(s.newView())
 	}
-	s.report(s.findProblems(now))
+	s.problems = s.findProblems(now)
 }
 
 // paths are where a user's certificates come from.

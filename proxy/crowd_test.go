@@ -48,7 +48,7 @@ func statusOf(t *testing.T, in *bufio.Reader) int {
 // A row of 3.2: one backend is slow. It has a bound, a line as long as half of it, and others do not notice.
 func TestAServiceThatDoesNotAnswerLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, proxy.Options{MaxConn: 40, Timeouts: proxy.Timeouts{Queue: 2 * time.Second}})
+	r := newRig(t, proxy.Options{BackendMaxConn: 4, Timeouts: proxy.Timeouts{Queue: 4 * time.Second}})
 	var at atomic.Int64
 	release := make(chan struct{})
 	defer close(release)
@@ -56,12 +56,12 @@ func TestAServiceThatDoesNotAnswerLeavesRoomForOthers(t *testing.T) {
 	r.apply(slow)
 	r.apply(well)
 	port, b := slow.SetBackends[0].Port, r.Table().Backend(slow.SetBackends[0].Name).Stats
-	for range 20 {
+	for range 4 {
 		asking(t, port)
 	}
-	eventually(t, "20 requests are at the server", func() bool { return at.Load() == 20 })
+	eventually(t, "4 requests are at the server", func() bool { return at.Load() == 4 })
 	var line []*bufio.Reader
-	for i := range 10 {
+	for i := range 2 {
 		_, in := asking(t, port)
 		line = append(line, in)
 		eventually(t, "the next one waits", func() bool { return b.Queue.Load() == int64(i+1) })
@@ -77,7 +77,7 @@ func TestAServiceThatDoesNotAnswerLeavesRoomForOthers(t *testing.T) {
 		t.Errorf("the other service answers %q", body)
 	}
 	release <- struct{}{} // somebody is answered, so that the first in line has its turn
-	eventually(t, "the next one is at the server", func() bool { return b.Queue.Load() == 9 && at.Load() == 20 })
+	eventually(t, "the next one is at the server", func() bool { return b.Queue.Load() == 1 && at.Load() == 4 })
 	for _, in := range line[1:] {
 		if got := statusOf(t, in); got != 503 {
 			t.Errorf("who waited too long is answered %d", got)
@@ -86,8 +86,8 @@ func TestAServiceThatDoesNotAnswerLeavesRoomForOthers(t *testing.T) {
 	if l := r.ended(); l["term"] != "sQ" || l["failure"] != "queue timeout" {
 		t.Errorf("logged %v", l)
 	}
-	eventually(t, "all is counted", func() bool { return b.Sum(route.ErrConn) == 10 && b.Queue.Load() == 0 })
-	for range 20 {
+	eventually(t, "all is counted", func() bool { return b.Sum(route.ErrConn) == 2 && b.Queue.Load() == 0 })
+	for range 4 {
 		release <- struct{}{}
 	}
 	if got := statusOf(t, line[0]); got != 200 {

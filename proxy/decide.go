@@ -14,6 +14,7 @@ type Action struct {
 	Rule     route.Rule     // that led there; zero on a service port
 	Failure  Failure        // OK if it is to be forwarded
 	Location string         // with Redirected: where to
+	Pin      string         // of a canary group's cookie, which the client is to get; empty if it has it, or needs none
 	Auth     *route.Auth    // what the client must show first, nil for nothing: to be asked before anything else is done
 }
 
@@ -50,6 +51,7 @@ func find(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) (a Act
 	switch l.Spec.Entry {
 	case route.ByHost:
 		a.Backend, a.Rule = t.Match(route.NormalHost(r.Host), r.Path, tr)
+		a.share(t, r)
 	case route.ByAppID:
 		if id := r.field("X-Marathon-App-Id"); id != "" {
 			a.Backend, a.Rule = t.MatchApp(id, tr)
@@ -58,6 +60,22 @@ func find(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) (a Act
 		a.Backend = t.Backend(l.Spec.Backend)
 	}
 	return a
+}
+
+// share chooses among the backends of a canary group.
+func (a *Action) share(t *route.Table, r *Request) {
+	if a.Backend == nil || a.Backend.Spec.Canary.Group == "" {
+		return
+	}
+	pin, sticky := r.cookie(a.Backend.Spec.Canary.Cookie), ""
+	if name := a.Backend.Spec.Sticky; name != "" {
+		sticky = r.cookie(name)
+	}
+	b, shared := t.Cohort(a.Backend, a.Rule, pin, sticky)
+	a.Backend = b
+	if cohort := b.Spec.Canary.Cohort; shared && cohort != pin {
+		a.Pin = cohort
+	}
 }
 
 // admit says what stands between a request and its backend: a redirect to https comes before a password is asked for, so that none

@@ -76,17 +76,25 @@ func (x *exchange) countHTTP(s *route.Stats) {
 	}
 }
 
-// newer is the backend in the present table, if who was let in to the one of then is let in to it, too. A change that is taking effect
-// is waited for: it has told servers to drain before their successors can be seen.
+// newer is the backend in the present table, if who was let in to the one of then is let in to it, too. Where that is of a canary
+// group and has no server, it is another of the group. A change that is taking effect is waited for: it has told servers to drain before
+// their successors can be seen.
 func (x *exchange) newer() *route.Backend {
 	x.proxy.swapping.Lock()
 	t := x.proxy.table.Load()
 	x.proxy.swapping.Unlock()
 	then := &x.action.Backend.Spec
-	if b := t.Backend(then.Name); b != nil && b.Spec.GuardedAs(then) {
-		return b
+	b := t.Backend(then.Name)
+	if b != nil && !b.Spec.GuardedAs(then) {
+		b = nil
 	}
-	return nil
+	if then.Canary.Group != "" && (b == nil || b.Usable() == 0) {
+		if other := t.StandIn(x.action.Backend, x.action.Rule); other != nil {
+			x.action.Pin = "" // the client's next request is given its place
+			return other
+		}
+	}
+	return b
 }
 
 // take begins a try: its server, which has one more request in flight, has it until it is left for another or the exchange is finished.

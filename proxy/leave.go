@@ -9,13 +9,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// lastAccept and lastAcceptLeaving are how long a port that closes still lets in those whose connection is just being made. A service's
-// port holds up the next change meanwhile; a process that leaves has the time of a round trip.
-const (
-	lastAccept        = 2 * time.Millisecond
-	lastAcceptLeaving = 50 * time.Millisecond
-)
-
 // what says what of all that runs is meant.
 type what uint8
 
@@ -46,7 +39,8 @@ func (p *Proxy) drain(cut context.CancelFunc) {
 	p.holds.end() // no server comes any more
 	p.mu.Lock()
 	p.ended = true
-	p.closeWithin(lastAcceptLeaving, p.Table().Listeners())
+	p.letIn()
+	p.close(p.Table().Listeners())
 	p.mu.Unlock()
 	ended := make(chan struct{})
 	go func() { p.work.Wait(); close(ended) }()
@@ -73,6 +67,30 @@ func (p *Proxy) drain(cut context.CancelFunc) {
 	}
 	p.upstreams.dropAll()
 }
+
+// mostLetIn is how long connections may take to be made. A loop has the kernel wait for their first bytes, and it takes a second until
+// the kernel asks again those who have not sent any.
+const mostLetIn = 1200 * time.Millisecond
+
+// letIn refuses newcomers at all ports, tells clients to close, and waits until no connection is just being made any more.
+func (p *Proxy) letIn() {
+	made := map[uint16]bool{}
+	for _, o := range p.ports {
+		o.leaving.Store(true)
+		if !o.given && o.refuse() {
+			made[o.number] = true
+		}
+	}
+	if len(made) == 0 {
+		return
+	}
+	for late := time.Now().Add(mostLetIn); beingMade(made) && time.Now().Before(late); {
+		time.Sleep(lookForMade)
+	}
+}
+
+// lookForMade is the pause between two looks at all connections, of which there may be many.
+const lookForMade = 20 * time.Millisecond
 
 // cut ends what runs on servers, and says how much that was.
 func (p *Proxy) cut(w what) int {

@@ -20,6 +20,7 @@ import (
 // port is a bound address and what serves it.
 type port struct {
 	bind     string
+	number   uint16
 	text     string           // its number
 	listener *net.TCPListener // until a loop adopts it
 	http     *http.Server
@@ -124,7 +125,8 @@ func (p *Proxy) serve(hard context.Context, o *port) {
 	p.accept(hard, o)
 	o.leaving.Store(true)
 	close(o.done)
-	o.settle(hard, &running)
+	settle(hard, &running, &o.conns, p.lastAnswer(o))
+	settle(hard, &running, &o.handshakes, newcomers)
 	endHandshakes()
 	o.handshakes.Wait()
 	close(o.accepted.conns)
@@ -133,14 +135,27 @@ func (p *Proxy) serve(hard context.Context, o *port) {
 	}
 }
 
-// lastAnswer is how long clients with an idle connection have to send one more request, whose answer tells them to close.
-const lastAnswer = time.Second
+// lastAnswer is how long clients with an idle connection have to send one more request, whose answer tells them to close. newcomers is how
+// long, after that, those have who were let in just before the end.
+const (
+	lastAnswer = time.Second
+	newcomers  = 4 * time.Second
+)
 
-// settle waits for all connections to close, or for that time.
-func (o *port) settle(hard context.Context, running *sync.WaitGroup) {
+// lastAnswer is that time for the clients of a port. Where a successor serves there is no hurry: a client that asks just when its connection
+// is closed loses its request, so that is left to those that have not asked for long.
+func (p *Proxy) lastAnswer(o *port) time.Duration {
+	if o.given {
+		return max(lastAnswer, p.o.DrainTimeout-newcomers-lastAnswer)
+	}
+	return lastAnswer
+}
+
+// settle waits until a group is done, or for that time. The goroutine it needs is one of running.
+func settle(hard context.Context, running, group *sync.WaitGroup, most time.Duration) {
 	quiet := make(chan struct{})
-	running.Go(func() { o.conns.Wait(); close(quiet) })
-	late := time.NewTimer(lastAnswer)
+	running.Go(func() { group.Wait(); close(quiet) })
+	late := time.NewTimer(most)
 	defer late.Stop()
 	select {
 	case <-quiet:
@@ -203,21 +218,27 @@ func isTimeout(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// stop ends accepting soon; connections go on. The kernel tells newcomers nothing from now on, and those whose connection is being made
-// have the time to come in: closing at once would reset what is in the queue.
-func (o *port) stop(rest time.Duration) {
+// lastAccept is how long a port that closes still accepts what the kernel has queued: closing at once would reset it.
+const lastAccept = 2 * time.Millisecond
+
+// refuse has newcomers be refused, while those whose connection is being made are still let in; false where the kernel cannot.
+func (o *port) refuse() bool {
+	err := errors.ErrUnsupported
+	o.control(func(fd uintptr) { err = turnAway(fd) })
+	return err == nil
+}
+
+// stop ends accepting soon; connections go on. What waits at a port that a successor has, too, is the successor's.
+func (o *port) stop() {
 	close(o.stops)
-	if o.given { // the successor has the queue
-		rest = 0
-	}
-	o.rest = rest
-	if rest > 0 {
-		o.control(turnAway)
+	if !o.given {
+		o.rest = lastAccept
+		o.refuse()
 	}
 	if o.looped() {
 		close(o.ending)
 	} else {
-		o.listener.SetDeadline(time.Now().Add(rest))
+		o.listener.SetDeadline(time.Now().Add(o.rest))
 	}
 }
 
@@ -225,7 +246,9 @@ func (o *port) stop(rest time.Duration) {
 func (o *port) control(f func(fd uintptr)) {
 	if o.looped() {
 		f(uintptr(o.fd))
-	} else if raw, err := o.listener.SyscallConn(); err == nil {
+		return
+	}
+	if raw, err := o.listener.SyscallConn(); err == nil {
 		raw.Control(f)
 	}
 }

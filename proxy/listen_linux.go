@@ -1,26 +1,22 @@
 package proxy
 
 import (
+	"bufio"
+	"math"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 )
 
-// turnAway has the kernel drop whoever asks a listening socket for a connection from now on. Connections that are being made are made, and
-// can be accepted: so a port can be closed with nothing in its queue, which would be reset.
-func turnAway(fd uintptr) {
+// turnAway has the kernel refuse whoever asks a listening socket for a connection from now on, by binding it to a network device that does
+// not exist. Connections that are just being made are made, and can be accepted: so a port can be closed with nothing in its queue, which
+// would be reset. Kernels before 5.7 let only root do so.
+func turnAway(fd uintptr) error {
+	const bindToIfIndex = 62
 	acceptAtOnce(fd)
-	const (
-		loadByte, flags     = syscall.BPF_LD | syscall.BPF_B | syscall.BPF_ABS, 13 // of the TCP header
-		maskFlags, synOrAck = syscall.BPF_ALU | syscall.BPF_AND | syscall.BPF_K, 0x12
-		isEqual, syn        = syscall.BPF_JMP | syscall.BPF_JEQ | syscall.BPF_K, 0x02
-		verdict, whole      = syscall.BPF_RET | syscall.BPF_K, 1 << 18
-	)
-	program := []syscall.SockFilter{
-		{Code: loadByte, K: flags}, {Code: maskFlags, K: synOrAck}, {Code: isEqual, K: syn, Jf: 1}, {Code: verdict, K: 0}, {Code: verdict, K: whole},
-	}
-	p := syscall.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	syscall.Syscall6(syscall.SYS_SETSOCKOPT, fd, syscall.SOL_SOCKET, syscall.SO_ATTACH_FILTER, uintptr(unsafe.Pointer(&p)), unsafe.Sizeof(p), 0)
+	return syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, bindToIfIndex, math.MaxInt32)
 }
 
 // acceptAtOnce undoes what a loop asks of a listening socket: that connections wait there for their first bytes.
@@ -37,6 +33,30 @@ func inQueue(fd uintptr) uint32 {
 		return 0
 	}
 	return info.Unacked // of a listening socket
+}
+
+// beingMade says whether connections to any of the ports are just being made: the kernel has answered, and waits for the client's next
+// word, which may be its first bytes.
+func beingMade(ports map[uint16]bool) bool {
+	const local, state, synRecv = 1, 3, "03" // columns of proc_net_tcp(5)
+	for _, name := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		f, err := os.Open(name)
+		if err != nil {
+			continue
+		}
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			columns := strings.Fields(lines.Text())
+			if len(columns) <= state || columns[state] != synRecv {
+				continue
+			}
+			_, text, _ := strings.Cut(columns[local], ":")
+			if port, err := strconv.ParseUint(text, 16, 16); err == nil && ports[uint16(port)] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fileOf is another descriptor for the same socket, which stays as it is.

@@ -192,10 +192,11 @@ func (l *loop) clients(o *port, f func(*conn)) {
 	}
 }
 
-// closeIdleClients closes the connections on which nothing runs. A request that has just come is served.
-func (l *loop) closeIdleClients(o *port) {
+// closeIdleClients closes the connections on which nothing runs, and if newcomers says so, those that have not sent a request yet. A request
+// that has just come is served.
+func (l *loop) closeIdleClients(o *port, newcomers bool) {
 	l.clients(o, func(c *conn) {
-		if c.trip != nil || len(c.in) > 0 {
+		if c.trip != nil || len(c.in) > 0 || c.shut || c.list == &l.asking && !newcomers {
 			return
 		}
 		r := c.ref()

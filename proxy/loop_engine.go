@@ -141,8 +141,10 @@ func (e *loops) serve(hard context.Context, o *port) {
 	close(o.done)
 	var settling sync.WaitGroup
 	defer settling.Wait()
-	o.settle(hard, &settling)
-	e.each(func(l *loop) { l.closeIdleClients(o) })
+	settle(hard, &settling, &o.conns, e.proxy.lastAnswer(o))
+	e.each(func(l *loop) { l.closeIdleClients(o, false) })
+	settle(hard, &settling, &o.conns, newcomers)
+	e.each(func(l *loop) { l.closeIdleClients(o, true) })
 	closed := make(chan struct{})
 	settling.Go(func() { o.conns.Wait(); close(closed) })
 	select {

@@ -118,9 +118,6 @@ func (p *Proxy) Apply(c route.Change) error {
 		errs = p.openAll(diff.Open)
 		p.start()
 	}
-	for _, err := range errs {
-		p.zap.Error("a port cannot be opened; it is tried again", zap.Error(err), zap.Duration("each", bindAgain))
-	}
 	for _, s := range diff.Left {
 		p.idle(s)
 	}
@@ -187,7 +184,8 @@ func (p *Proxy) open(l *route.Listener) error {
 	}
 	delete(p.failed, bind)
 	o := &port{
-		bind: bind, text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(), done: make(chan struct{}), stops: make(chan struct{}),
+		bind: bind, number: addrPort(n.Addr()).Port(), text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(),
+		done: make(chan struct{}), stops: make(chan struct{}),
 		accepted: handover{conns: make(chan net.Conn), addr: n.Addr()},
 	}
 	if p.looped(l) {
@@ -231,10 +229,7 @@ func (p *Proxy) start() {
 }
 
 // close closes the ports of listeners that went; connections that stand may finish.
-func (p *Proxy) close(gone []*route.Listener) { p.closeWithin(lastAccept, gone) }
-
-// closeWithin does so, and gives clients whose connection is just being made that time.
-func (p *Proxy) closeWithin(rest time.Duration, gone []*route.Listener) {
+func (p *Proxy) close(gone []*route.Listener) {
 	var stopping []*port
 	for _, l := range gone {
 		bind := route.BindText(l.Spec.Bind)
@@ -245,7 +240,7 @@ func (p *Proxy) closeWithin(rest time.Duration, gone []*route.Listener) {
 			p.fresh = slices.Delete(p.fresh, i, i+1)
 			o.unbind()
 		} else if o != nil {
-			o.stop(rest)
+			o.stop()
 			stopping = append(stopping, o)
 		}
 	}
@@ -345,8 +340,8 @@ func (p *Proxy) bindFailed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for bind := range p.failed {
-		if l := p.Table().ListenerAt(bind); l != nil && p.open(l) == nil {
-			p.zap.Info("a port could be opened after all", zap.String("port", bind))
+		if l := p.Table().ListenerAt(bind); l != nil {
+			_ = p.open(l) // p.failed keeps why not
 		}
 	}
 	p.start()

@@ -87,6 +87,25 @@ func (r *Request) cookies(name string) iter.Seq[string] {
 	}
 }
 
+// cookie is the value of the first cookie of that name; empty if there is none.
+func (r *Request) cookie(name string) string {
+	for v := range r.cookies(name) {
+		return v
+	}
+	return ""
+}
+
+// hasCookie says whether a cookie of that name came; none has an empty name.
+func (r *Request) hasCookie(name string) bool {
+	if name == "" {
+		return false
+	}
+	for range r.cookies(name) {
+		return true
+	}
+	return false
+}
+
 // stickyCookie is the cookie that names a server of the backend which may take a request; empty if none does. There may be several: of
 // another path, or of another app of the host.
 func (r *Request) stickyCookie(b *route.Backend) string {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -34,23 +35,37 @@ var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 // retryAfter is how many seconds a client is asked to wait while there is no table.
 const retryAfter = "1"
 
-// reply is what a client is told of a failure: fields of a head, and the page. After a page the connection is closed; a redirect has
-// none, and the connection goes on.
+// said is what a client is told of a failure: fields of a head, and the page.
+type said struct {
+	fields []Field
+	body   string
+}
+
+// replies are those to the failures that always have the same one: a flood of requests for what is not here shall cost little.
+var replies = func() (all [numFailures]said) {
+	for f := range numFailures {
+		body := page(f.row().status)
+		fields := []Field{
+			{"Cache-Control", "no-cache"}, {"Connection", "close"}, {"Content-Type", "text/html"}, {"Content-Length", strconv.Itoa(len(body))},
+		}
+		if f == NoTable {
+			fields = append(fields, Field{"Retry-After", retryAfter})
+		}
+		all[f] = said{slices.Clip(fields), body}
+	}
+	return all
+}()
+
+// reply is what a client is told of a failure. After a page the connection is closed; a redirect has none, and the connection goes on.
 func reply(f Failure, a Action) (fields []Field, body string) {
 	if f == Redirected {
 		return []Field{{"Location", a.Location}, {"Content-Length", "0"}}, ""
 	}
-	body = page(f.row().status)
-	fields = []Field{
-		{"Cache-Control", "no-cache"}, {"Connection", "close"}, {"Content-Type", "text/html"}, {"Content-Length", strconv.Itoa(len(body))},
-	}
-	if f == NoTable {
-		fields = append(fields, Field{"Retry-After", retryAfter})
-	}
+	r := &replies[f]
 	if f == Unauthorized {
-		fields = append(fields, Field{"WWW-Authenticate", `Basic realm="` + quoted.Replace(a.Auth.Realm) + `"`})
+		return append(r.fields, Field{"WWW-Authenticate", `Basic realm="` + quoted.Replace(a.Auth.Realm) + `"`}), r.body
 	}
-	return fields, body
+	return r.fields, r.body
 }
 
 // respond gives the answer by way of the standard library.

@@ -2,12 +2,14 @@ package stats_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -161,6 +163,12 @@ func source(table *route.Table, now time.Time) stats.Source {
 		Problems: func() []route.Problem { return someProblems },
 		Verdicts: func() []route.Verdict {
 			return []route.Verdict{{App: "/web", Port: 10001, Backend: "web_10001", Why: route.Exposed}}
+		},
+		Explain: func(q route.Question) (route.Explanation, error) {
+			if q.Target == "ftp://x" {
+				return route.Explanation{}, errors.New("ftp is no scheme <that> is served")
+			}
+			return route.Explanation{Question: q.Target, Answer: "asked with " + strings.Join(append([]string{q.Method, q.From}, q.Header...), "|")}, nil
 		},
 		Marathons: func() []stats.Marathon {
 			return []stats.Marathon{{

@@ -72,7 +72,8 @@ func (s *Server) routes() http.Handler {
 	r.Path("/_mlb_signal/usr1").HandlerFunc(signalUSR1)
 
 	for path, answer := range map[string]http.HandlerFunc{
-		"/ready": s.ready, "/v1/status": s.status, "/v1/problems": s.problems, "/v1/verdicts": s.verdicts, "/v1/tasks/{id}/drained": s.drained,
+		"/ready": s.ready, "/v1/status": s.status, "/v1/problems": s.problems, "/v1/verdicts": s.verdicts, "/v1/explain": s.explain,
+		"/v1/tasks/{id}/drained": s.drained,
 	} {
 		r.Path(path).Methods(http.MethodGet, http.MethodHead).HandlerFunc(answer)
 	}
@@ -116,7 +117,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	case formatJSON:
 		kind, write = "application/json", func(w io.Writer) error { return writeJSON(w, rd.rows) }
 	case formatHTML:
-		kind, write = "text/html", func(w io.Writer) error { return writeHTML(w, q, &rd) }
+		kind, write = "text/html", func(w io.Writer) error { return writeHTML(w, q, &rd, s.explained(q)) }
 		w.Header().Set("Content-Security-Policy", pagePolicy)
 	default:
 		sendText(w, http.StatusNotImplemented, "This form of the report is not served here: ask for ;csv or ;json.\n")

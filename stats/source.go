@@ -22,9 +22,10 @@ type Source struct {
 	Table     func() *route.Table
 	Problems  func() []route.Problem
 	Verdicts  func() []route.Verdict
-	Marathons func() []Marathon // at least one
-	Ready     func() bool       // there is a table to serve from, and the process is not leaving
-	Resync    func()            // asks for a full read of each Marathon now
+	Explain   func(route.Question) (route.Explanation, error) // its error says what is wrong with the question
+	Marathons func() []Marathon                               // at least one
+	Ready     func() bool                                     // there is a table to serve from, and the process is not leaving
+	Resync    func()                                          // asks for a full read of each Marathon now
 
 	HAProxy      func() string          // what is served, as HAProxy's configuration
 	Certificates func() []Certificate   // that may be served; nil if there are never any

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -62,8 +63,8 @@ func TestSlowDownloadsSurviveADeploy(t *testing.T) {
 		create(t, f.sim, a)
 		backend := fmt.Sprintf("big_%d", port)
 		eventually(t, "four servers", func() bool { return len(servers(f.stats, backend)) == 4 })
-		slow := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(network, addr string) (net.Conn, error) {
-			c, err := net.Dial(network, addr)
+		slow := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, addr)
 			if err == nil {
 				c.(*net.TCPConn).SetReadBuffer(64 << 10)
 			}

@@ -66,6 +66,9 @@ func (b *balancer) startSuccessor(ctx context.Context) (pid int, err error) {
 	case b.program == "":
 		return 0, fmt.Errorf("the program %s is not found", os.Args[0])
 	}
+	for _, w := range b.watchers {
+		w.Save(ctx)
+	}
 	p := upgrade.Program{Path: b.program, Args: os.Args, Env: os.Environ()}
 	return p.Start(ctx, b.o.Life.UpgradeTimeout, b.give)
 }

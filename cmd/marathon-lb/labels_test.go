@@ -168,6 +168,8 @@ var elsewhere = map[string]string{
 	"HAPROXY_DEPLOYMENT_TARGET_INSTANCES": "TestTheColoursOfADeploymentChangeOver",
 	"HAPROXY_DEPLOYMENT_NEW_INSTANCES":    "TestTheColoursOfADeploymentChangeOver",
 	"HAPROXY_{n}_SLOWSTART":               "TestANewTaskGetsItsShareSlowly",
+	"HAPROXY_{n}_CANARY":                  "TestTwoAppsShareAHostAsACanaryGroup",
+	"HAPROXY_{n}_CANARY_WEIGHT":           "TestTwoAppsShareAHostAsACanaryGroup",
 	"HAPROXY_{n}_HOLD":                    "TestARequestIsHeldUntilTheAppHasATask",
 }
 

@@ -103,10 +103,15 @@ func (f *farm) end() {
 	}
 }
 
-// engines runs a test with each engine.
+// engines runs a test with each engine, one after the other where figures are wanted.
 func engines(t *testing.T, run func(t *testing.T, engine string)) {
 	for _, engine := range []string{"loop", "nethttp"} {
-		t.Run(engine, func(t *testing.T) { run(t, "--engine="+engine) })
+		t.Run(engine, func(t *testing.T) {
+			if !*goals {
+				t.Parallel()
+			}
+			run(t, "--engine="+engine)
+		})
 	}
 }
 

@@ -77,7 +77,7 @@ func newBalancer(o config.Config, log *zap.Logger) (*balancer, error) {
 	return b, nil
 }
 
-// change brings what Marathon changed to the proxy, which logs the ports it cannot open and tries them again.
+// change brings what Marathon changed to the proxy, which tries ports that it cannot open again; the teller tells of them.
 func (b *balancer) change(c route.Change) {
 	_ = b.proxy.Apply(c)
 	b.teller.guards(c, b.o.Proxy.AuthScope)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -119,13 +118,13 @@ func (b *builder) setBackend(spec BackendSpec) {
 	k := &Backend{Spec: spec}
 	if old != nil {
 		k.Stats, k.turn = old.Stats, old.turn
-		if !old.Gone && !slices.Equal(old.Spec.Rules, spec.Rules) {
+		if !old.Gone && !old.Spec.bindsAs(&spec) {
 			b.unbind(old.Spec)
 		}
 	} else {
 		k.Stats, k.turn = b.stats(spec.Name, "BACKEND"), new(turn)
 	}
-	if old == nil || old.Gone || !slices.Equal(old.Spec.Rules, spec.Rules) {
+	if old == nil || old.Gone || !old.Spec.bindsAs(&spec) {
 		b.bind(spec)
 	}
 	b.adopt(k, old)
@@ -318,10 +317,15 @@ func (b *builder) expire() {
 	}
 }
 
+// bindsAs says that two specs of a backend are filed alike.
+func (k *BackendSpec) bindsAs(o *BackendSpec) bool {
+	return slices.Equal(k.Rules, o.Rules) && k.Canary.Group == o.Canary.Group
+}
+
 // bind files a backend's rules under what they match first.
 func (b *builder) bind(spec BackendSpec) {
 	for _, r := range spec.Rules {
-		e := &bound{Rule: r, backend: spec.Name, app: spec.App, port: spec.Port}
+		e := &bound{Rule: r, backend: spec.Name, app: spec.App, port: spec.Port, group: spec.Canary.Group}
 		in, key := b.ruleIndex(r)
 		list, _ := in.to.get(key)
 		at, _ := slices.BinarySearchFunc(list, e, (*bound).compare)
@@ -346,5 +350,5 @@ func (b *builder) ruleIndex(r Rule) (*editor[[]*bound], string) {
 	if r.AppID != "" {
 		return b.apps, r.AppID
 	}
-	return b.hosts, strings.TrimPrefix(r.Host, "*")
+	return b.hosts, hostKey(r.Host)
 }

@@ -105,11 +105,12 @@ type Checked struct {
 	Result        // the last one
 	Health Health // Up, Initial or Down
 	Score  int    // HAProxy's check_health, 0 to Rise+Fall-1: up from Rise on
+	Proven bool   // it was up since it was first asked this
 }
 
 // restarted is what is known of a server of that health that was not asked yet.
 func (p *Plan) restarted(h Health) *Checked {
-	c := &Checked{Plan: p, Result: Result{Status: INI}, Health: h}
+	c := &Checked{Plan: p, Result: Result{Status: INI}, Health: h, Proven: h == Up}
 	if h == Up {
 		c.Score = p.full()
 	}
@@ -130,7 +131,7 @@ func (c Checked) after(r Result) *Checked {
 	case r.Status.Good() && c.Health == Down && c.Score+1 < c.Plan.Rise:
 		c.Score++
 	case r.Status.Good():
-		c.Health, c.Score = Up, c.Plan.full()
+		c.Health, c.Score, c.Proven = Up, c.Plan.full(), true
 	case c.Health == Up && c.Score > c.Plan.Rise:
 		c.Score--
 	default:

@@ -9,8 +9,9 @@ import (
 // turn is the position of a backend's round-robin, one for all loops and all tables.
 type turn struct {
 	position atomic.Uint64
-	even     atomic.Bool  // no ready server is out: the position alone says whose turn it is
-	warm     atomic.Int64 // Unix nanoseconds from when on no server warms up, 0 if none does
+	cohorts  atomic.Uint64 // new clients of its canary group, where it is the first of that
+	even     atomic.Bool   // no ready server is out: the position alone says whose turn it is
+	warm     atomic.Int64  // Unix nanoseconds from when on no server warms up, 0 if none does
 }
 
 // walk is one choice of a server.
@@ -29,13 +30,30 @@ func (w *walk) leaves(s *Server, g Grade) bool { return s.Grade() != g || slices
 // those that Marathon vouches for. hash is of what the algorithm chooses by (Hash), 0 for nothing.
 func (b *Backend) Pick(hash uint64, tried []*Server) *Server {
 	w := walk{turn: b.takeTurn(), hash: hash, tried: tried, now: b.turn.warmingAt()}
+	return b.walk(&w)
+}
+
+// Peek is the server that Pick would choose next by the hash, without taking a turn; nil if none is usable, or if that is not certain:
+// lots are drawn, or shares change while a server warms up.
+func (b *Backend) Peek(hash uint64) *Server {
+	w := walk{turn: b.turn.position.Load(), hash: hash, now: b.turn.warmingAt()}
+	if b.Spec.Balance == First {
+		w.turn = 0
+	}
+	if b.Spec.Balance == Random || w.now != 0 {
+		return nil
+	}
+	return b.walk(&w)
+}
+
+func (b *Backend) walk(w *walk) *Server {
 	for g := Proven; g <= Unproven; g++ {
-		if s := b.pickOf(g, &w); s != nil {
+		if s := b.pickOf(g, w); s != nil {
 			return s
 		}
 	}
 	if b.Grade() == Vouched {
-		return b.pickOf(Vouched, &w)
+		return b.pickOf(Vouched, w)
 	}
 	return nil
 }

@@ -98,6 +98,7 @@ type BackendSpec struct {
 	Certs     []string      // PEM files for its hosts on :443, besides those of the listener
 	CertLabel string        // with Certs: the label that names them
 	Hold      time.Duration // how long a request may wait for a server while there is none, 0 for not at all
+	Canary    Canary
 	SlowStart time.Duration // how long a server that joins others warms up, 0 for not at all
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
@@ -105,8 +106,12 @@ type BackendSpec struct {
 
 // GuardedAs says that this is the same app's service, and that who is let in to the other is let in to it.
 func (k *BackendSpec) GuardedAs(o *BackendSpec) bool {
+	return k.App == o.App && k.letsInAs(o)
+}
+
+func (k *BackendSpec) letsInAs(o *BackendSpec) bool {
 	password := k.Auth == o.Auth || k.Auth != nil && o.Auth != nil && *k.Auth == *o.Auth
-	return k.App == o.App && k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow)
+	return k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow)
 }
 
 // Rewrite is what a backend changes in targets and redirects (marathon-lb.md 5.6). Empty fields change nothing.
@@ -116,6 +121,10 @@ type Rewrite struct {
 	Location string   // put before the path of a response's Location (HTTP_BACKEND_REVPROXY_PATH)
 	Root     string   // where a request for "/" is redirected to (HTTP_BACKEND_REDIR)
 	Hosts    []string // lower-cased: the hosts Location and Root speak of
+}
+
+func (r Rewrite) equal(o Rewrite) bool {
+	return r.Strip == o.Strip && r.Host == o.Host && r.Location == o.Location && r.Root == o.Root && slices.Equal(r.Hosts, o.Hosts)
 }
 
 // Rule leads requests of a shared listener to the backend it stands in. A label that lists several hosts or paths makes a

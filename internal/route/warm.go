@@ -68,9 +68,6 @@ func (b *Backend) Warmth(s *Server, now time.Time) (percent int, warming bool) {
 	return int(w * 100 / fullWeight), w < fullWeight && b.weighs()
 }
 
-// golden is what multiples of are spread evenly, any number of them in a row: the golden section of 32 bits.
-const golden = 2654435769
-
 // byWeight is whose turn it is where weights differ: servers lie side by side, each as wide as its weight, and turns are spread over them
 // evenly.
 func (b *Backend) byWeight(tier []*Server, g Grade, w *walk) int {
@@ -80,7 +77,7 @@ func (b *Backend) byWeight(tier []*Server, g Grade, w *walk) int {
 			total += b.weight(s, w.now)
 		}
 	}
-	place, at := uint64(uint32(w.turn*golden))*total>>32, -1
+	place, at := spread(w.turn, total), -1
 	for i, s := range tier {
 		if w.leaves(s, g) {
 			continue
