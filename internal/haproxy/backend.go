@@ -17,6 +17,9 @@ func (w *writer) backend(k *route.BackendSpec) {
 		w.userlist(k)
 	}
 	w.section(fmt.Sprintf("%s, port %d", k.App, k.PortIndex), "backend %s from %s", w.names[k.Name], k.Mode)
+	if k.Canary.Group != "" {
+		w.note("D-CONFIG-6: of the apps of canary group %s, HAProxy has the first serve all clients", k.Canary.Group)
+	}
 	w.balance(k)
 	w.access(k)
 	if k.Mode == route.HTTP {
