@@ -117,6 +117,21 @@ func TestForeignTextCannotSayAnythingItself(t *testing.T) {
 	}
 }
 
+func TestNamesThatHAProxyCannotHaveStayApart(t *testing.T) {
+	s := everything()
+	for i, name := range []string{"a/b_1", "a b_1"} {
+		s.Backends[i+1].Name, s.Listeners[i+4].Name, s.Listeners[i+4].Backend = name, name, name
+	}
+	s.Listeners[3].Backend = "gone"
+	got := haproxy.Config(s, options)
+	for _, line := range []string{"frontend a_b_1 from", "backend a_b_1 from", "frontend a_b_1_ from", "backend a_b_1_ from"} {
+		if strings.Count(got, line) != 1 {
+			t.Errorf("%q is there %d times:\n%s", line, strings.Count(got, line), got)
+		}
+	}
+	accepted(t, got)
+}
+
 // accepted has HAProxy look at a configuration. Without it that is left out, except where the environment says CI.
 func accepted(t *testing.T, config string) {
 	t.Helper()

@@ -92,7 +92,7 @@ func (w *writer) statistics() {
 		return
 	}
 	w.section("Of what marathon-lb serves here HAProxy has the statistics and the health check.", "listen stats from http")
-	w.line("bind %s", bindText(w.bind(w.o.Stats)))
+	w.line("bind %s", bindText(w.o.Stats))
 	w.line("stats enable")
 	w.line("monitor-uri /_haproxy_health_check")
 	w.line("http-request use-service prometheus-exporter if { path /metrics }")
