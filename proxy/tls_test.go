@@ -357,7 +357,7 @@ func TestHandshakesThatFailHarmNobodyAndAreCounted(t *testing.T) {
 func TestAPortThatClosesLetsTLSClientsFinish(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
-	r, port := newRig(t, proxy.Options{SSLCerts: []string{a.file("a.example")}}), freePort(t)
+	r, port := newRig(t, proxy.Options{SSLCerts: []string{a.file("a.example")}, DrainTimeout: time.Minute}), freePort(t)
 	running, finish := make(chan struct{}, 1), make(chan struct{})
 	r.apply(secured(service(route.HTTP, port, task(t, func(w http.ResponseWriter, r *http.Request) {
 		running <- struct{}{}

@@ -93,7 +93,7 @@ func newWires(t *testing.T) wires {
 }
 
 // patient are time-outs that are over soon, but not while a busy machine does what it has to.
-var patient = proxy.Timeouts{Client: time.Second, Server: time.Second, Head: time.Second, Connect: time.Second}
+var patient = proxy.Timeouts{Client: 2 * time.Second, Server: 2 * time.Second, Head: 2 * time.Second, Connect: 2 * time.Second}
 
 // run tries all cases in all their ways.
 func (w wires) run(t *testing.T, cases []wire) {
