@@ -339,6 +339,27 @@ func TestTheLocationOfAResponseGetsThePathInFront(t *testing.T) {
 	}
 }
 
+func TestAPasswordIsAskedForBeforeTheRootIsRedirected(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	byHost, _, _ := shared(t, r, func(k *route.BackendSpec) {
+		k.Rewrite = route.Rewrite{Root: "/my/content", Hosts: []string{"a.test"}}
+		k.Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret}
+	})
+	for range 2 { // the second time, what was shown is known
+		for password, want := range map[string]int{"wrong": 401, "secret": 301} {
+			req, err := http.NewRequest("GET", url(byHost, "/"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = "a.test"
+			req.SetBasicAuth("bob", password)
+			if resp, _ := do(t, req); resp.StatusCode != want {
+				t.Errorf("with the password %s: %d, want %d", password, resp.StatusCode, want)
+			}
+		}
+	}
+}
+
 // marathon-lb.md 5.6: HTTP_BACKEND_REDIR.
 func TestTheRootIsRedirected(t *testing.T) {
 	r := newRig(t, proxy.Options{})

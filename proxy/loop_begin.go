@@ -58,10 +58,10 @@ func (l *loop) admit(t *trip, rest []byte) {
 		return
 	}
 	switch {
+	case proof != nil: // before a redirect, too
+		l.prove(t, proof)
 	case t.action.Failure != OK:
 		l.refuse(t, t.action.Failure)
-	case proof != nil:
-		l.prove(t, proof)
 	default:
 		l.dispatch(t)
 	}
@@ -109,7 +109,9 @@ func (l *loop) proved(t *trip, failed Failure) {
 	t.cancel = nil
 	if failed != OK {
 		t.action.Failure = failed
-		l.refuse(t, failed)
+	}
+	if t.action.Failure != OK {
+		l.refuse(t, t.action.Failure)
 		return
 	}
 	l.dispatch(t)

@@ -23,8 +23,8 @@ func (w *writer) backend(k *route.BackendSpec) {
 	w.balance(k)
 	w.access(k)
 	if k.Mode == route.HTTP {
+		w.sticky(k) // which looks at the path as the client sent it
 		w.rewrite(k)
-		w.sticky(k)
 	}
 	w.check(k)
 	w.servers(k)

@@ -37,11 +37,11 @@ func (w *writer) frontend(l route.ListenerSpec) {
 			w.note("D-CONFIG-3: put the text of %s into %s", c.Variable, c.Path)
 		}
 	}
+	if l.TLS && l.Mode == route.HTTP {
+		w.line(`http-request set-var(txn.host) ssl_fc_sni,lower unless { var(txn.host) -m len gt 0 }`)
+	}
 	switch l.Entry {
 	case route.ByHost:
-		if l.TLS {
-			w.line(`http-request set-var(txn.host) ssl_fc_sni,lower unless { var(txn.host) -m len gt 0 }`)
-		}
 		w.byHost()
 	case route.ByAppID:
 		w.byAppID()
