@@ -13,7 +13,11 @@ type Action struct {
 	Rule     route.Rule     // that led there; zero on a service port
 	Failure  Failure        // OK if it is to be forwarded
 	Location string         // with Redirected: where to
+	Cookie   string         // with Redirected: what is set on the way, empty for nothing
+	Status   int            // that the client is answered, 0 for the failure's own
 	Auth     *route.Auth    // what the client must show first, nil for nothing: to be asked before anything else is done
+
+	asked *route.Request // as the backend's directives left it, nil if there are none
 }
 
 // Bounds of a request's head (reliability: 414 and 431).

@@ -49,6 +49,10 @@ func (l *loop) admit(t *trip, rest []byte) {
 	if failed != OK {
 		t.action.Failure = failed
 	}
+	t.action.obey(&t.request, true, l.proxy.o.TrustedProxies)
+	if t.clientClose() {
+		t.keep = false
+	}
 	if t.action.Failure == OK {
 		t.attempts.begin(&t.exchange)
 		l.writeHead(t)
@@ -58,10 +62,10 @@ func (l *loop) admit(t *trip, rest []byte) {
 		return
 	}
 	switch {
-	case t.action.Failure != OK:
-		l.refuse(t, t.action.Failure)
 	case proof != nil:
 		l.prove(t, proof)
+	case t.action.Failure != OK:
+		l.refuse(t, t.action.Failure)
 	default:
 		l.dispatch(t)
 	}
@@ -107,6 +111,9 @@ func (l *loop) prove(t *trip, proof *proof) {
 
 func (l *loop) proved(t *trip, failed Failure) {
 	t.cancel = nil
+	if failed == OK { // directives may have refused it, though nobody was to know before
+		failed = t.action.Failure
+	}
 	if failed != OK {
 		t.action.Failure = failed
 		l.refuse(t, failed)
@@ -126,7 +133,7 @@ func (l *loop) beginPreface(c *conn) {
 	if shown, proof := l.proxy.gate.look(&t.exchange); shown != OK || proof != nil {
 		failed = Unauthorized
 	}
-	if failed == OK && t.front.Spec.Entry != route.ByService {
+	if failed == OK && (t.front.Spec.Entry != route.ByService || t.action.Backend.Spec.Do.Restricts()) {
 		failed = MethodRefused
 	}
 	if failed != OK {
@@ -143,6 +150,7 @@ func (l *loop) beginTCP(c *conn) {
 	t := l.newTrip(c)
 	l.identify(t)
 	l.proxy.begin(&t.exchange, c.port.bind, l.now)
+	t.action.obey(&t.request, false, nil)
 	if t.action.Failure != OK {
 		l.refuse(t, t.action.Failure)
 		return

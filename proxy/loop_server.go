@@ -41,7 +41,7 @@ func (l *loop) reachNext(t *trip) {
 // reach finds a connection to the server: one from the pool, if it may be, or a new one.
 func (l *loop) reach(t *trip, pooled bool) {
 	p := l.poolOf(t.try.server)
-	if pooled && !t.tunnels && !l.proxy.o.ServerClose {
+	if pooled && !t.tunnels && !t.serverClose() {
 		if c := p.take(l, t.repeats); c != nil {
 			l.attach(t, p, c)
 			l.connected(t)
@@ -63,7 +63,7 @@ func (l *loop) reach(t *trip, pooled bool) {
 		return
 	}
 	t.phase = connecting
-	l.connect.anew(c, l.time)
+	l.connectWait(t).anew(c, l.time)
 	l.watch(c)
 	l.watch(t.client)
 }

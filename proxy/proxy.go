@@ -55,7 +55,7 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(), gate: newGate(),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}

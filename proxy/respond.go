@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -24,8 +25,19 @@ var sentences = map[int]struct{ title, text string }{
 
 // page is the body of a status of ours (marathon-lb.md 5.11).
 func page(status int) string {
-	s := sentences[status]
+	s, ok := sentences[status]
+	if !ok {
+		s.title, s.text = statusText(status), sentences[403].text
+	}
 	return "<html><body><h1>" + s.title + "</h1>\n" + s.text + "\n</body></html>\n"
+}
+
+// statusText is the status with its words, as in a status line.
+func statusText(status int) string {
+	if s, ok := sentences[status]; ok {
+		return s.title
+	}
+	return strconv.Itoa(status) + " " + cmp.Or(http.StatusText(status), "Refused")
 }
 
 // quoted escapes what a quoted-string cannot hold (RFC 9110 5.6.4).
@@ -38,9 +50,13 @@ const retryAfter = "1"
 // none, and the connection goes on.
 func reply(f Failure, a Action) (fields []Field, body string) {
 	if f == Redirected {
-		return []Field{{"Location", a.Location}, {"Content-Length", "0"}}, ""
+		fields = []Field{{"Location", a.Location}, {"Content-Length", "0"}}
+		if a.Cookie != "" {
+			fields = append(fields, Field{"Set-Cookie", a.Cookie})
+		}
+		return fields, ""
 	}
-	body = page(f.row().status)
+	body = page(a.status(f))
 	fields = []Field{
 		{"Cache-Control", "no-cache"}, {"Connection", "close"}, {"Content-Type", "text/html"}, {"Content-Length", strconv.Itoa(len(body))},
 	}
@@ -63,6 +79,6 @@ func respond(w http.ResponseWriter, f Failure, a Action) {
 	if f == Redirected {
 		h["Date"] = nil
 	}
-	w.WriteHeader(f.row().status)
+	w.WriteHeader(a.status(f))
 	w.Write([]byte(body))
 }

@@ -17,6 +17,7 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	if x.action.Failure == OK && x.front.Spec.Mode != route.TCP { // since it was accepted; requests may have to show what bytes cannot
 		x.action.Failure = NoRoute
 	}
+	x.action.obey(&x.request, false, nil)
 	if x.action.Failure != OK {
 		x.fail(x.action.Failure)
 		return
@@ -43,7 +44,7 @@ func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 			break
 		}
 		x.take(t, time.Now())
-		conn, err := x.proxy.upstreams.to(t.server).dial(ctx)
+		conn, err := x.proxy.upstreams.to(t.server, x.timeouts().Connect).dial(ctx)
 		if err == nil {
 			x.connect(false, time.Now())
 			t.server.Reached()

@@ -99,12 +99,14 @@ type BackendSpec struct {
 	CertLabel string   // with Certs: the label that names them
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
+	Do     *Directives // what templates ask for, nil for nothing
 }
 
 // GuardedAs says that this is the same app's service, and that who is let in to the other is let in to it.
 func (k *BackendSpec) GuardedAs(o *BackendSpec) bool {
 	password := k.Auth == o.Auth || k.Auth != nil && o.Auth != nil && *k.Auth == *o.Auth
-	return k.App == o.App && k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow)
+	return k.App == o.App && k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow) &&
+		(k.Do == o.Do || k.Do.String() == o.Do.String())
 }
 
 // Rewrite is what a backend changes in targets and redirects (marathon-lb.md 5.6). Empty fields change nothing.

@@ -58,6 +58,9 @@ func (k BackendSpec) String() string {
 	if k.Check != nil {
 		fmt.Fprintf(&b, "  %s\n", k.Check)
 	}
+	for line := range strings.Lines(k.Do.String()) {
+		b.WriteString("  do " + line)
+	}
 	for _, s := range k.Servers {
 		fmt.Fprintf(&b, "  %s\n", s)
 	}
