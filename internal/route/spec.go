@@ -150,8 +150,12 @@ type Check struct {
 	Port     int    // fixed port, 0 for the server's own
 	Interval time.Duration
 	Timeout  time.Duration
-	Rise     int // good probes in a row until UP
-	Fall     int // bad probes in a row until DOWN
+	Method   string // of the HTTP kinds, GET if empty
+	Host     string // of the HTTP kinds, the server's address if empty
+	Fields   string // of the HTTP kinds, whole lines besides Host
+	Expect   string // statuses that are good, numbers and ranges separated by commas; 200-399 if empty
+	Rise     int    // good probes in a row until UP
+	Fall     int    // bad probes in a row until DOWN
 }
 
 // AnyAddr is the bind address for every address of both families at a port.
