@@ -184,7 +184,7 @@ func (w *serverWords) place(spec *route.ServerSpec) {
 	if w.port != 0 {
 		port = uint16(w.port)
 	}
-	spec.Addr = netip.AddrPortFrom(addr, port)
+	spec.Addr, spec.TLS = netip.AddrPortFrom(addr, port), w.tls
 	if w.drained {
 		spec.State = route.Draining
 	}

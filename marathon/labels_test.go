@@ -233,7 +233,7 @@ func TestEachLabelThatIsNotCarriedOutIsAProblem(t *testing.T) {
 			wantProblem(t, problems, "")
 		}
 	}
-	if seen < 50 {
+	if seen < 30 {
 		t.Errorf("only %d labels were tried", seen)
 	}
 }
@@ -259,22 +259,25 @@ func TestWhatCannotBeHonouredFailsClosed(t *testing.T) {
 		{"BIND_OPTIONS", "alpn h2", false},
 		{"BIND_OPTIONS", "ssl crt /x.pem verify required ca-file /ca.pem", true},
 		{"BIND_OPTIONS", "interface eth1", true},
-		{"BACKEND_HTTP_OPTIONS", "  http-request deny if { path_beg /admin }\n", true},
-		{"BACKEND_HTTP_OPTIONS", "  acl in src 10.0.0.0/8\n  http-request allow if in", true},
-		{"BACKEND_HTTP_OPTIONS", "  http-request set-header X-Real-IP %[src]\n", false},
-		{"BACKEND_HTTP_OPTIONS", "  no option http-keep-alive # deny nobody", true}, // over-careful: only whole lines are comments
-		{"BACKEND_HTTP_OPTIONS", "# http-request deny\n", false},
-		{"BACKEND_HTTP_OPTIONS", "  http-request \"deny\" if { path_beg /admin }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request deny if { path_reg ^/(?!open) }\n", true}, // which RE2 cannot do
+		{"BACKEND_HTTP_OPTIONS", "  http-request deny if inside\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request deny unless { src -f /etc/networks }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request deny if { path_beg /admin\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request deny \"if { path_beg /admin }\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request denny if { path_beg /admin }\n", false},
+		{"BACKEND_HTTP_OPTIONS", "  http-request auth realm r\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  http-request set-header X-Real-IP %ci # deny nobody\n", true}, // over-careful: only whole lines are comments
+		{"BACKEND_HTTP_OPTIONS", "  http-request \"auth\" if { path_beg /admin }\n", true},
 		{"BACKEND_HTTP_OPTIONS", "  http-request return status 403 if { path_beg /admin }\n", true},
-		{"BACKEND_HTTP_OPTIONS", "  acl inside hdr_ip(X-Forwarded-For) 10.0.0.0/8\n  redirect location /no if !inside\n", true},
+		{"BACKEND_HTTP_OPTIONS", "  acl inside hdr_ip(X-Forwarded-For) 10.0.0.0/33\n", true},
 		{"HTTP_FRONTEND_ACL", "  use_backend {backend} if host_{H} { req.hdr_ip(x-forwarded-for,-1) 10.0.0.0/8 }\n", true},
 		{"BACKEND_HTTP_OPTIONS", "  http-request set-src hdr_ip(X-Forwarded-For)\n", false},
-		{"BACKEND_HEAD", "backend {backend}\n  balance source\n  mode http\n  timeout server 600s\n", false},
+		{"BACKEND_HEAD", "backend {backend}\n  balance source\n  mode {mode}\n  timeout server 600 s\n", false},
 		{"BACKEND_HEAD", `backend {backend}\n  stick on src\n  tcp-request content reject if !in`, true},
 		{"BACKEND_STICKY_OPTIONS", "  stick on src\n", false},
-		{"FRONTEND_HEAD", "frontend {backend}\n  bind {bindAddr}:{servicePort}{sslCert}{bindOptions}\n  mode {mode}\n", false},
-		{"FRONTEND_HEAD", "frontend {backend}\n  bind 127.0.0.1:{servicePort}\n", true},
-		{"FRONTEND_HEAD", "frontend {backend}\n  bind *:{servicePort} ssl crt /x.pem\n", true},
+		{"FRONTEND_HEAD", "frontend {backend}\n  bind *:{servicePort} ssl crt /x.pem verify required\n", true},
+		{"FRONTEND_HEAD", "frontend {backend}\n  bind *:443 ssl crt /x.pem\n", true},
+		{"FRONTEND_BACKEND_GLUE", "  use_backend another if {{ path_beg /x }}\n", true},
 		{"HTTP_FRONTEND_ACL", "  use_backend {backend} if { src 10.0.0.0/8 }\n", true},
 		{"HTTP_FRONTEND_ACL", "  acl host_{H} hdr_end(host) -i .example.com\n  use_backend {backend} if host_{H}\n", false},
 		{"HTTP_FRONTEND_ACL_WITH_AUTH", "  acl auth_{H} http_auth(user_{backend})\n", false}, // used beside AUTH only

@@ -17,6 +17,7 @@ type Action struct {
 	Status   int            // that the client is answered, 0 for the failure's own
 	Auth     *route.Auth    // what the client must show first, nil for nothing: to be asked before anything else is done
 
+	page  *errorPage     // told in the place of our answer, nil for that
 	asked *route.Request // as the backend's directives left it, nil if there are none
 }
 

@@ -48,6 +48,10 @@ func (l *loop) reach(t *trip, pooled bool) {
 			return
 		}
 	}
+	if p.server.TLS {
+		l.reachSecure(t, p)
+		return
+	}
 	fd, done, e := sysConnect(p.server.Addr)
 	if (e == syscall.EMFILE || e == syscall.ENFILE) && l.shed() {
 		fd, done, e = sysConnect(p.server.Addr)
@@ -76,7 +80,7 @@ func (l *loop) attach(t *trip, p *pool, c *conn) {
 // connectTurn looks whether the connection stands.
 func (l *loop) connectTurn(t *trip) {
 	c := t.server
-	if !c.broken && !c.writable {
+	if c.dialing || !c.broken && !c.writable {
 		return
 	}
 	if sysError(c.fd) != 0 || c.broken {

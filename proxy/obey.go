@@ -99,6 +99,9 @@ func (a *Action) obeyResponse(edits []Edit, status int, fields []Field) ([]Edit,
 
 // status is what the client is answered with a failure.
 func (a *Action) status(f Failure) int {
+	if a.page != nil && f != Redirected {
+		return a.page.status
+	}
 	if a.Status != 0 && f == a.Failure {
 		return a.Status
 	}

@@ -30,6 +30,7 @@ type Proxy struct {
 	certs     *certStore
 	tls       *tls.Config
 	checks    *checker
+	pages     pages
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
@@ -96,6 +97,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.swapping.Lock()
 	next, diff := route.Build(p.table.Load(), c)
 	p.certs.use(c)
+	p.pages.use(c)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
 	p.swapping.Unlock()
@@ -239,7 +241,7 @@ func (p *Proxy) close(gone []*route.Listener) {
 
 // Problems are the ports that cannot be opened at the moment, and what is wrong with certificates.
 func (p *Proxy) Problems() []route.Problem {
-	all := slices.Clone(p.certs.Problems())
+	all := append(slices.Clone(p.certs.Problems()), p.pages.problems()...)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, bind := range slices.Sorted(maps.Keys(p.failed)) {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -55,6 +56,9 @@ func reply(f Failure, a Action) (fields []Field, body string) {
 			fields = append(fields, Field{"Set-Cookie", a.Cookie})
 		}
 		return fields, ""
+	}
+	if p := a.page; p != nil {
+		return append(slices.Clone(p.fields), Field{"Connection", "close"}, Field{"Content-Length", strconv.Itoa(len(p.body))}), p.body
 	}
 	body = page(a.status(f))
 	fields = []Field{

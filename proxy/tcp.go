@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"net"
 	"time"
 
 	"marathon-lb/internal/route"
@@ -31,7 +30,7 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 }
 
 // dial connects to one server after the other; nil if none can be reached, and the exchange says why.
-func (x *exchange) dial(ctx context.Context) *net.TCPConn {
+func (x *exchange) dial(ctx context.Context) duplex {
 	var choice attempts
 	choice.begin(x)
 	failed := NoServer
@@ -48,7 +47,7 @@ func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 		if err == nil {
 			x.connect(false, time.Now())
 			t.server.Reached()
-			return conn.(*net.TCPConn)
+			return conn
 		}
 		failed = connectFailure(err)
 	}

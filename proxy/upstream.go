@@ -110,9 +110,8 @@ func (u *upstream) transport(idle time.Duration) *http.Transport {
 	}
 }
 
-func (u *upstream) dial(ctx context.Context) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: time.Duration(u.connect.Load()), KeepAlive: 15 * time.Second}
-	return dialer.DialContext(ctx, "tcp", u.server.Addr.String())
+func (u *upstream) dial(ctx context.Context) (duplex, error) {
+	return dialServer(ctx, u.server, time.Duration(u.connect.Load()))
 }
 
 // roundTrip sends a request of the exchange. What happens meanwhile goes to the trace that ctx of the request holds.

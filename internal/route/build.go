@@ -144,7 +144,7 @@ func (b *builder) adopt(k, old *Backend) {
 		}
 	}
 	for _, spec := range k.Spec.Servers {
-		key := Key{Backend: k.Spec.Name, Name: spec.Name, App: spec.App, Task: spec.Task, Addr: spec.Addr}
+		key := Key{Backend: k.Spec.Name, Name: spec.Name, App: spec.App, Task: spec.Task, Addr: spec.Addr, TLS: spec.TLS}
 		s := live[key]
 		if s == nil {
 			s = b.newServer(key, spec, live)

@@ -32,6 +32,11 @@ type Probe struct {
 	Kind ProbeKind
 	Addr netip.AddrPort
 	Path string // of a GET
+
+	Method string // GET if empty
+	Host   string // the address if empty
+	Fields string // whole lines besides
+	Expect string // statuses that are good, 200-399 if empty
 }
 
 // Plan is its backend's check as it concerns one server. It never changes.
@@ -56,12 +61,12 @@ func (k *BackendSpec) plan(s ServerSpec) *Plan {
 	switch {
 	case k.Mode == TCP || c.Protocol == "TCP" || c.Protocol == "MESOS_TCP":
 		return p
-	case c.Protocol == "HTTPS" || c.Protocol == "MESOS_HTTPS":
+	case c.Protocol == "HTTPS" || c.Protocol == "MESOS_HTTPS" || s.TLS:
 		p.Kind = GetTLS
 	default:
 		p.Kind = Get
 	}
-	p.Path = c.Path
+	p.Path, p.Method, p.Host, p.Fields, p.Expect = c.Path, c.Method, c.Host, c.Fields, c.Expect
 	return p
 }
 

@@ -137,6 +137,7 @@ type ServerSpec struct {
 	Cookie string // value of the persistence cookie
 	ID     int    // HAProxy's server id, 1..32766
 	State  State
+	TLS    bool // it is spoken to over TLS, and its certificate is not verified
 	// CheckPort is the port that probes of this server go to, 0 for Check's or the server's own.
 	CheckPort int
 	// Vouched: Marathon itself checks the task and all results are good.

@@ -115,6 +115,18 @@ func (c *Check) String() string {
 	if c.Path != "" {
 		b += " " + c.Path
 	}
+	if c.Method != "" {
+		b += " method=" + c.Method
+	}
+	if c.Host != "" {
+		b += " host=" + c.Host
+	}
+	if c.Fields != "" {
+		b += fmt.Sprintf(" fields=%q", c.Fields)
+	}
+	if c.Expect != "" {
+		b += " expect=" + c.Expect
+	}
 	if c.Port != 0 {
 		b += " port=" + itoa(c.Port)
 	}
@@ -126,6 +138,9 @@ func (s ServerSpec) String() string {
 	b := fmt.Sprintf("server %s %s id=%d cookie=%s task=%s", s.Name, s.Addr, s.ID, s.Cookie, s.Task)
 	if s.CheckPort != 0 {
 		b += fmt.Sprintf(" check=%d", s.CheckPort)
+	}
+	if s.TLS {
+		b += " tls"
 	}
 	if s.State != Ready {
 		b += " " + s.State.String()
