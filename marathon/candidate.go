@@ -43,13 +43,16 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 	s.settleRewrite()
 	s.health, s.checkOf = h, h.check()
 	s.settleTemplates(h)
+	if s.ownRules == nil {
+		s.ownRules = s.rules()
+	}
 	endpoints, census := s.app.endpoints(f, s.index, o.HealthCheck)
 	c := &candidate{
 		unit:  s.unit,
 		place: place{s.app.ID, s.index},
 		spec: route.BackendSpec{
 			Name: backendName(s.app.ID, s.port), App: s.app.ID, PortIndex: s.index, Port: s.port, Mode: s.mode, Balance: s.balance, HashOn: s.hashOn,
-			Check: s.checkOf, Do: s.do, Rules: s.rules(), Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
+			Check: s.checkOf, Do: s.do, Rules: s.ownRules, Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
 			Auth: s.auth, Allow: s.allow, ToHTTPS: s.toHTTPS, HSTS: s.hsts, Rewrite: s.rewrite,
 			Certs: s.hostCerts(o.GroupHTTPSByVHost), CertLabel: s.certLabel(),
 		},

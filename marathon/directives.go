@@ -86,7 +86,7 @@ var requestRows = []Directive{
 	{Words: "http-request reject", Restricts: true, apply: (*reader).deny, Doc: "Answers 403."},
 	{Words: "http-request silent-drop", Restricts: true, apply: (*reader).deny, Doc: "Answers 403."},
 	{Words: "http-request redirect", Restricts: true, apply: (*reader).redirect, Doc: "Sends the client to a location, a prefix or a scheme, with code, drop-query, append-slash, set-cookie, clear-cookie."},
-	{Words: "http-request auth", Restricts: true, Instead: "set the label HAPROXY_{n}_AUTH", Doc: "Asks for a password."},
+	{Words: "http-request auth", Restricts: true, apply: (*reader).passwordLine, Instead: "set the label HAPROXY_{n}_AUTH", Doc: "Asks for a password, where the label HAPROXY_{n}_AUTH does."},
 	{Words: "tcp-request content accept", Restricts: true, apply: (*reader).accept, Doc: "Ends the tcp-request lines."},
 	{Words: "tcp-request content reject", Restricts: true, apply: (*reader).reject, Doc: "Closes the connection; a request is answered 403."},
 	{Words: "tcp-request connection accept", Restricts: true, apply: (*reader).accept, Doc: "The same as with content."},

@@ -14,10 +14,12 @@ import (
 
 // reader gives the templates of a service their meaning, line by line, each by its row in the table of directives.
 type reader struct {
-	s     *service
-	check *HealthCheck
-	do    *route.Directives
-	acls  map[string]*route.ACL // nil for one that cannot be carried out
+	s       *service
+	check   *HealthCheck
+	do      *route.Directives
+	acls    map[string]*route.ACL // by section and name; nil for one that cannot be carried out
+	section string                // of the template: each has acls of its own
+	fronts  [2]frontend           // :80 and :443
 
 	set     setting         // the template
 	line    hacfg.Line      // of it
@@ -40,14 +42,17 @@ func (s *service) settleTemplates(h *HealthCheck) {
 		return
 	}
 	r := &reader{s: s, check: h, do: &route.Directives{}, acls: map[string]*route.ACL{}}
+	r.fronts[0].port, r.fronts[1].port = int(s.options.HTTPBind.Port()), int(s.options.HTTPSBind.Port())
 	slices.SortStableFunc(s.templates, func(a, b setting) int { return cmp.Compare(a.row.place, b.row.place) })
 	for _, set := range s.templates {
 		r.template(set)
 	}
+	r.settleFronts()
 	r.do.Request = slices.Concat(r.blocks, r.rules, r.late)
-	for _, a := range r.do.ACLs {
-		a.Tests = slices.Clip(a.Tests)
-	}
+	r.do.ACLs = slices.DeleteFunc(r.do.ACLs, func(a *route.ACL) bool {
+		uses := func(d route.Directive) bool { return d.If.Uses(a) }
+		return !slices.ContainsFunc(r.do.Request, uses) && !slices.ContainsFunc(r.do.Response, uses)
+	})
 	r.server.settle(s)
 	if !r.do.Empty() {
 		s.do = r.do
@@ -72,6 +77,13 @@ func (r *reader) template(set setting) {
 		}
 	}
 	r.on = r.listener(set.row.Name)
+	r.section = ""
+	if r.on != nil {
+		r.section = r.on.String() + " "
+	}
+	if f := r.sharedFrontend(set.row.Name); f != nil {
+		f.touched = true
+	}
 	if set.row.replaces != nil {
 		set.row.replaces(r.s)
 	}
@@ -170,11 +182,8 @@ func (r *reader) condition() (*route.Condition, error) {
 		broken := ""
 		var err error
 		c, err = route.NewCondition(&r.cond, func(name string) *route.ACL {
-			a, known := r.acls[name]
-			if !known {
-				a, known = r.builtIn(name)
-			}
-			if known && a == nil {
+			a, bad := r.find(name)
+			if bad {
 				broken = name
 			}
 			return a
@@ -197,6 +206,24 @@ func (r *reader) condition() (*route.Condition, error) {
 		return nil, errors.New("the condition has too many alternatives")
 	}
 	return c, nil
+}
+
+// find is the acl of a name; bad says that there is one that cannot be carried out.
+func (r *reader) find(name string) (a *route.ACL, bad bool) {
+	a, known := r.acls[r.section+name]
+	if !known {
+		a, known = r.builtIn(name)
+	}
+	return a, known && a == nil
+}
+
+// named is the condition that all acls of some names hold.
+func (r *reader) named(names []string) (*route.Condition, error) {
+	r.has, r.cond, r.on = true, hacfg.Condition{Any: [][]hacfg.Term{nil}}, nil
+	for _, name := range names {
+		r.cond.Any[0] = append(r.cond.Any[0], hacfg.Term{Name: name})
+	}
+	return r.condition()
 }
 
 // requestCondition is a condition that can be asked before there is a response.
@@ -246,7 +273,7 @@ func (r *reader) builtIn(name string) (a *route.ACL, known bool) {
 	if err := r.acl(append([]string{name}, words...)); err != nil {
 		return nil, true
 	}
-	return r.acls[name], true
+	return r.acls[r.section+name], true
 }
 
 // readNetworks is for a template that is written once for each network of the allow-list. What it says takes the list's place.
@@ -259,7 +286,7 @@ func (r *reader) readNetworks(text string) {
 			r.obeyLine()
 		}
 	}
-	a := r.acls["network_allowed"]
+	a := r.acls[r.section+"network_allowed"]
 	if a == nil {
 		r.close("it does not define the acl network_allowed", "correct it")
 		return

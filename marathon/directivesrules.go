@@ -17,20 +17,45 @@ func (r *reader) acl(words []string) error {
 		return errors.New("an acl wants a name and a test")
 	}
 	name := words[0]
+	if r.isOfAuth(words) {
+		return nil
+	}
 	t, err := route.ParseTest(words[1:])
-	a, known := r.acls[name]
+	key := r.section + name
+	a, known := r.acls[key]
 	switch {
 	case err != nil:
-		r.acls[name] = nil
+		r.acls[key] = nil
 		return fmt.Errorf("acl %s: %w", name, err)
 	case known && a == nil:
 		return fmt.Errorf("the acl %s cannot be carried out", name)
 	case a == nil:
-		a = &route.ACL{Name: name}
-		r.acls[name] = a
+		a = &route.ACL{Name: r.unusedName(name)}
+		r.acls[key] = a
 		r.do.ACLs = append(r.do.ACLs, a)
 	}
 	a.Tests = append(a.Tests, t)
+	return nil
+}
+
+// isOfAuth says that an acl is the one for the password of AUTH, which is asked for without it.
+func (r *reader) isOfAuth(words []string) bool {
+	return strings.HasPrefix(words[0], "auth_") && strings.HasPrefix(words[1], "http_auth(user_") && r.s.auth != nil
+}
+
+// unusedName is a name that no acl of another section has: in the backend they all stand together.
+func (r *reader) unusedName(name string) string {
+	for slices.ContainsFunc(r.do.ACLs, func(a *route.ACL) bool { return a.Name == name }) {
+		name += "_"
+	}
+	return name
+}
+
+// passwordLine is that of AUTH's own templates.
+func (r *reader) passwordLine([]string) error {
+	if r.s.auth == nil || !asked(r.set.row.Name, strings.Join(r.line.Words, " ")) {
+		return errLost
+	}
 	return nil
 }
 
@@ -241,6 +266,9 @@ func (r *reader) redirectTo(words []string, late bool) (err error) {
 
 // useBackend has the service port lead to the service, under a condition: otherwise there is nobody to answer.
 func (r *reader) useBackend(words []string) error {
+	if f := r.sharedFrontend(r.set.row.Name); f != nil && len(words) == 1 && words[0] == backendName(r.s.app.ID, r.s.port) {
+		return r.leadHere(f)
+	}
 	if len(words) != 1 || words[0] != backendName(r.s.app.ID, r.s.port) {
 		return errors.New("it leads to another backend, and rules lead to their own service only")
 	}

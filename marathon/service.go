@@ -45,6 +45,7 @@ type service struct {
 	checkOf   *route.Check      // how servers are probed
 	cookie    string            // name of that of stickiness
 	options   *Options
+	ownRules  []route.Rule // of templates, in the place of those of labels; nil without
 	health    *HealthCheck // that counts
 	toldHTTPS bool         // a template took the place of the redirect to https
 	bindBad   bool         // the address to bind to cannot be read: the port stays closed

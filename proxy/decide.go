@@ -53,7 +53,7 @@ func decide(t *route.Table, l *route.Listener, r *Request, o *Options, tr *route
 func find(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) (a Action) {
 	switch l.Spec.Entry {
 	case route.ByHost:
-		a.Backend, a.Rule = t.Match(route.NormalHost(r.Host), r.Path, tr)
+		a.Backend, a.Rule = t.MatchRequest(route.NormalHost(r.Host), r.Path, r, tr)
 	case route.ByAppID:
 		if id := r.field("X-Marathon-App-Id"); id != "" {
 			a.Backend, a.Rule = t.MatchApp(id, tr)

@@ -50,6 +50,14 @@ func (r *Request) asked(trusted []netip.Prefix) *route.Request {
 	return q
 }
 
+// Asked is the request as conditions of rules look at it.
+func (r *Request) Asked() *route.Request {
+	if r.view == nil {
+		r.view = r.asked(nil)
+	}
+	return r.view
+}
+
 // become takes over what directives made of the request.
 func (r *Request) become(q *route.Request) {
 	if r.Path = q.Path; r.Path != "*" && !strings.HasPrefix(r.Path, "/") {

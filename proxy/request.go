@@ -24,7 +24,8 @@ type Request struct {
 	From string // Source's address, as X-Forwarded-For has it
 	Port string // Local's port
 
-	written []string // fields that directives wrote or took away
+	view    *route.Request // as conditions of rules look at it, nil until one does
+	written []string       // fields that directives wrote or took away
 }
 
 // Field is a line of a head: RFC 9110's field name and value.

@@ -199,11 +199,27 @@ func twoPorts(name string, port int, labels map[string]string) marathontest.App 
 
 func TestEachLabelAsAClientSeesIt(t *testing.T) {
 	r := newRig(t, marathontest.Options{Handler: tell})
+	covered := tryAll(t, r, trials)
+	for _, c := range recipes {
+		covered[c.label] = true
+	}
+	for _, l := range marathon.Labels() {
+		name := l.Pattern()
+		if l.Effect == marathon.CarriedOut && elsewhere[name] == "" && !covered[strings.Replace(name, "{n}", "0", 1)] && !covered[strings.Replace(name, "{n}", "1", 1)] {
+			t.Errorf("%s is carried out, and no trial shows it to a client", name)
+		}
+	}
+}
+
+// tryAll has clients see all trials, and says which labels that were.
+func tryAll(t *testing.T, r *rig, trials []trial) (covered map[string]bool) {
+	t.Helper()
 	pem := filepath.Join(t.TempDir(), "cert.pem")
 	if err := os.WriteFile(pem, []byte(certificate(t, "cert.test")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	covered, sights := map[string]bool{}, map[string]sight{}
+	covered = map[string]bool{}
+	sights := map[string]sight{}
 	for i, c := range trials {
 		for _, kind := range []string{"without", "with", "bad"} {
 			s := sight{rig: r, name: fmt.Sprintf("%s-%02d", kind, i), port: freePorts(t, 2), free: freePort(t)}
@@ -254,12 +270,7 @@ func TestEachLabelAsAClientSeesIt(t *testing.T) {
 			t.Errorf("%s=%q: no problem names app, label, value and remedy: %+v", c.label, bad, problems(t, r.stats))
 		}
 	}
-	for _, l := range marathon.Labels() {
-		name := l.Pattern()
-		if l.Effect == marathon.CarriedOut && elsewhere[name] == "" && !covered[strings.Replace(name, "{n}", "0", 1)] && !covered[strings.Replace(name, "{n}", "1", 1)] {
-			t.Errorf("%s is carried out, and no trial shows it to a client", name)
-		}
-	}
+	return covered
 }
 
 // within waits until something holds; false if it does not in time.

@@ -118,13 +118,13 @@ func (b *builder) setBackend(spec BackendSpec) {
 	k := &Backend{Spec: spec}
 	if old != nil {
 		k.Stats, k.turn = old.Stats, old.turn
-		if !old.Gone && !slices.Equal(old.Spec.Rules, spec.Rules) {
+		if !old.Gone && !slices.EqualFunc(old.Spec.Rules, spec.Rules, Rule.same) {
 			b.unbind(old.Spec)
 		}
 	} else {
 		k.Stats, k.turn = b.stats(spec.Name, "BACKEND"), new(turn)
 	}
-	if old == nil || old.Gone || !slices.Equal(old.Spec.Rules, spec.Rules) {
+	if old == nil || old.Gone || !slices.EqualFunc(old.Spec.Rules, spec.Rules, Rule.same) {
 		b.bind(spec)
 	}
 	b.adopt(k, old)

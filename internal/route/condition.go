@@ -397,7 +397,9 @@ func (c *Condition) String() string {
 		var terms []hacfg.Term
 		for j, t := range all {
 			word := c.text.Any[i][j]
-			if word.Name == "" {
+			if word.Name != "" {
+				word.Name = t.acl.Name
+			} else {
 				word.Test = t.acl.Tests[0].words()
 			}
 			terms = append(terms, word)

@@ -102,7 +102,7 @@ func (x *Directive) redirectWords() []string {
 // Equal says that two backends ask for the same. Functions cannot be compared, so that what is said in HAProxy's language is compared
 // as text.
 func (k BackendSpec) Equal(o BackendSpec) bool {
-	return k.Do.String() == o.Do.String() && slices.Equal(k.Rules, o.Rules) && reflect.DeepEqual(k.bare(), o.bare())
+	return k.Do.String() == o.Do.String() && slices.EqualFunc(k.Rules, o.Rules, Rule.same) && reflect.DeepEqual(k.bare(), o.bare())
 }
 
 func (k BackendSpec) bare() BackendSpec {

@@ -20,10 +20,19 @@ func (e *bound) compare(f *bound) int {
 		cmp.Compare(f.Weight, e.Weight),
 		cmp.Compare(hostRank(f.Host), hostRank(e.Host)),
 		cmp.Compare(len(f.Path), len(e.Path)),
+		cmp.Compare(e.plain(), f.plain()),
 		cmp.Compare(e.app, f.app),
 		cmp.Compare(e.port, f.port),
 		cmp.Compare(e.Path, f.Path),
 	)
+}
+
+// plain is 1 for a rule without a condition.
+func (e *bound) plain() int {
+	if e.If == nil {
+		return 1
+	}
+	return 0
 }
 
 // hostRank is larger for a more specific host pattern.
@@ -56,28 +65,36 @@ const longestHost = 255
 // Match finds the backend for a request by host and path, with the rule that won; nil if no rule matches. host must be a
 // NormalHost; path is the raw path of the request target, without the query, not decoded.
 func (t *Table) Match(host, path string, tr *Trace) (*Backend, Rule) {
-	best := firstMatch(&t.hosts, host, path, nil, tr)
+	return t.MatchRequest(host, path, nil, tr)
+}
+
+// Asked is a request that can be looked at by conditions.
+type Asked interface{ Asked() *Request }
+
+// MatchRequest is Match with the whole request, for rules with conditions; without it these match nothing.
+func (t *Table) MatchRequest(host, path string, asked Asked, tr *Trace) (*Backend, Rule) {
+	best := firstMatch(&t.hosts, host, path, asked, nil, tr)
 	for i := 0; i < len(host) && len(host) <= longestHost; i++ {
 		if host[i] == '.' {
-			best = firstMatch(&t.hosts, host[i:], path, best, tr)
+			best = firstMatch(&t.hosts, host[i:], path, asked, best, tr)
 		}
 	}
-	return t.winner(firstMatch(&t.hosts, "", path, best, tr))
+	return t.winner(firstMatch(&t.hosts, "", path, asked, best, tr))
 }
 
 // MatchApp finds the backend for an X-Marathon-App-Id value, compared without case; nil if there is none.
 func (t *Table) MatchApp(id string, tr *Trace) (*Backend, Rule) {
-	return t.winner(firstMatch(&t.apps, strings.ToLower(id), "", nil, tr))
+	return t.winner(firstMatch(&t.apps, strings.ToLower(id), "", nil, nil, tr))
 }
 
 // firstMatch is the better of best and the first rule under key that matches the path.
-func firstMatch(in *shards[[]*bound], key, path string, best *bound, tr *Trace) *bound {
+func firstMatch(in *shards[[]*bound], key, path string, asked Asked, best *bound, tr *Trace) *bound {
 	list, _ := in.get(key)
 	for _, e := range list {
 		if best != nil && best.compare(e) < 0 {
 			break
 		}
-		ok := e.matchPath(path)
+		ok := e.matchPath(path) && (e.If == nil || asked != nil && e.If.Holds(asked.Asked(), nil))
 		tr.add(e, ok)
 		if ok {
 			return e

@@ -121,11 +121,12 @@ type Rewrite struct {
 // Rule leads requests of a shared listener to the backend it stands in. A label that lists several hosts or paths makes a
 // rule for each pair.
 type Rule struct {
-	Host       string // lower case without port; "*.suffix" for one or more labels below, "*" for any; empty with AppID
-	Path       string // prefix as HAProxy's path_beg takes it: byte-wise, no decoding, not segment-aware; empty for any
-	IgnoreCase bool   // path_beg -i
-	Weight     int    // larger first
-	AppID      string // lower-cased app id that :9091 compares with; empty with Host
+	Host       string     // lower case without port; "*.suffix" for one or more labels below, "*" for any; empty with AppID
+	Path       string     // prefix as HAProxy's path_beg takes it: byte-wise, no decoding, not segment-aware; empty for any
+	IgnoreCase bool       // path_beg -i
+	Weight     int        // larger first
+	AppID      string     // lower-cased app id that :9091 compares with; empty with Host
+	If         *Condition // what else has to hold, nil for nothing
 }
 
 // ServerSpec is one task's address for one service.

@@ -106,7 +106,11 @@ func (r Rule) String() string {
 	if r.IgnoreCase {
 		b += " -i"
 	}
-	return b + " weight=" + itoa(r.Weight)
+	b += " weight=" + itoa(r.Weight)
+	if r.If != nil {
+		b += " " + r.If.String()
+	}
+	return b
 }
 
 // String is "check PROTOCOL [PATH] [port=N] inter=D timeout=D rise=N fall=N".
