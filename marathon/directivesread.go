@@ -30,6 +30,7 @@ type reader struct {
 	rules   []route.Directive
 	late    []route.Directive // lines that begin with redirect
 	server  serverWords
+	told    int  // problems with the template
 	foreign bool // the rest of the template is another section's
 }
 
@@ -61,7 +62,8 @@ func (s *service) settleTemplates(h *HealthCheck) {
 
 // template carries out one template.
 func (r *reader) template(set setting) {
-	r.set, r.line, r.foreign = set, hacfg.Line{}, false
+	r.set, r.told = set, 0
+	r.line, r.foreign = hacfg.Line{}, false
 	if set.row.unused != nil {
 		if unused := set.row.unused(r.s); unused != "" {
 			r.lose(set.value, "the template is not used: "+unused, "remove it")
@@ -166,14 +168,26 @@ func (r *reader) close(reason, remedy string) {
 
 // complain is a problem with the line, or with the template as a whole.
 func (r *reader) complain(reason, remedy string) {
+	if r.told++; r.told > mostTold {
+		return
+	}
 	value, at := r.set.value, ""
 	if r.line.Number > 0 {
-		value, at = r.line.Text, "line "+strconv.Itoa(r.line.Number)+": "
+		value, at = asWritten.Replace(r.line.Text), "line "+strconv.Itoa(r.line.Number)+": "
+	}
+	if r.told == mostTold {
+		reason += "; what else is wrong with the template is not told"
 	}
 	set := r.set
 	set.value = value
-	r.s.complain(set, at+reason, remedy)
+	r.s.complain(set, at+asWritten.Replace(reason), remedy)
 }
+
+// mostTold is how many problems a template has: who reads them wants to see those of others, too.
+const mostTold = 10
+
+// asWritten has placeholders again where something stands for a value that differs from server to server.
+var asWritten = strings.NewReplacer(anyHost, "{host_ipv4}", anyPort, "{port}", anyNetwork, "{network_allowed}")
 
 // condition is that of the line, with names of acls known, and restricted to the frontend the template belongs to.
 func (r *reader) condition() (*route.Condition, error) {

@@ -132,11 +132,27 @@ func requestField(act route.Act) func(*reader, []string) error {
 		if strings.EqualFold(d.Name, "Host") && (act == route.AddHeader || act == route.DelHeader) {
 			return errors.New("a request has one Host, no more and no less")
 		}
+		if r.isBuiltIn(d) {
+			return nil
+		}
 		if act == route.AddHeader && strings.EqualFold(d.Name, "X-Forwarded-Proto") {
 			d.Act = route.SetHeader // there is one already
 		}
 		return r.request(d)
 	}
+}
+
+// isBuiltIn says that a line of the built-in template is done anyway.
+func (r *reader) isBuiltIn(d route.Directive) bool {
+	switch {
+	case r.on != nil:
+		return false
+	case strings.EqualFold(d.Name, "X-Forwarded-Port"):
+		return d.Act == route.SetHeader && d.Value.String() == "%[dst_port]" && !r.has
+	case strings.EqualFold(d.Name, "X-Forwarded-Proto"):
+		return d.Value.String() == "https" && r.has && r.cond.String() == "if { ssl_fc }"
+	}
+	return false
 }
 
 // responseField carries out a rule that changes a field of responses.

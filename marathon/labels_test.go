@@ -451,18 +451,19 @@ func pathBegins(words []string, path string) bool {
 }
 
 func TestLabelsPageIsCurrent(t *testing.T) {
-	const page = "../docs/labels.md"
-	if *update {
-		if err := os.WriteFile(page, []byte(marathon.LabelsPage()), 0o644); err != nil {
+	for page, want := range map[string]string{"../docs/labels.md": marathon.LabelsPage(), "../docs/directives.md": marathon.DirectivesPage()} {
+		if *update {
+			if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(page)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	got, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != marathon.LabelsPage() {
-		t.Errorf("%s is out of date: run go generate ./marathon", page)
+		if string(got) != want {
+			t.Errorf("%s is out of date: run go generate ./marathon", page)
+		}
 	}
 }
 

@@ -28,6 +28,8 @@ type trial struct {
 	value string // of the problem, where it is not the bad value
 	look  func(s sight) string
 
+	tasks int // 2 if zero
+
 	without, with, withBad string // what look sees; a * at the end stands for any rest
 }
 
@@ -222,6 +224,9 @@ func tryAll(t *testing.T, r *rig, trials []trial) (covered map[string]bool) {
 	sights := map[string]sight{}
 	for i, c := range trials {
 		for _, kind := range []string{"without", "with", "bad"} {
+			if kind == "without" && c.without == "" {
+				continue
+			}
 			s := sight{rig: r, name: fmt.Sprintf("%s-%02d", kind, i), port: freePorts(t, 2), free: freePort(t)}
 			labels := map[string]string{}
 			fill := strings.NewReplacer("$NAME", s.name, "$FREE", fmt.Sprint(s.free), "$PEM", pem)
@@ -239,6 +244,7 @@ func tryAll(t *testing.T, r *rig, trials []trial) (covered map[string]bool) {
 				delete(a.Labels, c.label)
 			}
 			if kind != "bad" || c.bad != "" {
+				a.Instances = cmp.Or(c.tasks, a.Instances)
 				create(t, r.sim, a)
 				sights[s.name] = s
 			}

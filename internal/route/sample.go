@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -308,4 +309,26 @@ func expand(to, v string, match []int) string {
 		}
 	}
 	return b.String()
+}
+
+// Fetches are the names of what can be asked, sorted, with their other names, and a * behind those that have forms.
+func Fetches() []string {
+	others := map[string][]string{}
+	for other, name := range otherNames {
+		others[name] = append(others[name], other)
+	}
+	var all []string
+	for name, f := range fetches {
+		slices.Sort(others[name])
+		line := strings.Join(append([]string{name}, others[name]...), ", ")
+		if f.forms {
+			line += " *"
+		}
+		if f.doc != "" {
+			line += ": " + f.doc
+		}
+		all = append(all, line)
+	}
+	slices.Sort(all)
+	return all
 }
