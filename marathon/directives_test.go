@@ -192,3 +192,26 @@ func TestHostileAndBrokenTemplatesAmongFiftyAppsHarmNobody(t *testing.T) {
 		}
 	}
 }
+
+// A template of the environment counts where a service has no label for it; what is wrong with it is told once.
+func TestATemplateForAllCountsWhereNoLabelSaysOtherwise(t *testing.T) {
+	o := external()
+	o.Templates = map[string]string{"BACKEND_HEAD": "backend {backend}\n  timeout server 5s\n  nonsense\n", "BACKEND_HTTP_OPTIONS": "  http-request auth\n"}
+	c, change := compile(o, web("/a", 10000, "HAPROXY_0_MODE", "http"), web("/b", 10001, "HAPROXY_0_MODE", "http", "HAPROXY_0_BACKEND_HTTP_OPTIONS", "  option forwardfor\n"),
+		web("/c", 10002, "HAPROXY_0_MODE", "tcp", "HAPROXY_0_BACKEND_HEAD", "  timeout server 7s\n"))
+	for i, want := range []struct {
+		closed bool
+		do     string
+	}{{true, "timeout server 5000ms\n"}, {false, "timeout server 5000ms\n"}, {false, "timeout server 7000ms\n"}} {
+		if k := change.SetBackends[i]; k.Closed != want.closed || k.Do.String() != want.do {
+			t.Errorf("%s", k)
+		}
+	}
+	var told []string
+	for _, p := range c.Problems() {
+		told = append(told, p.App+p.Label+"="+p.Value)
+	}
+	if got := strings.Join(told, " "); got != "HAPROXY_BACKEND_HEAD=nonsense HAPROXY_BACKEND_HTTP_OPTIONS=http-request auth" {
+		t.Errorf("told %s", got)
+	}
+}

@@ -66,6 +66,9 @@ func (r *reader) template(set setting) {
 	r.line, r.foreign = hacfg.Line{}, false
 	if set.row.unused != nil {
 		if unused := set.row.unused(r.s); unused != "" {
+			if set.forAll { // but for others
+				return
+			}
 			r.lose(set.value, "the template is not used: "+unused, "remove it")
 			return
 		}
@@ -118,7 +121,7 @@ func (r *reader) obeyLine() {
 	case r.foreign:
 		r.lose(r.line.Text, "it stands in another section, which is not carried out", "leave it out")
 	case row == nil:
-		r.lose(r.line.Text, fmt.Sprintf("%q is not carried out", words[0]), "remove it, or see the list of directives")
+		r.lose(r.line.Text, fmt.Sprintf("%q is not carried out", r.line.Words[0]), "remove it, or see the list of directives")
 	case err != nil:
 		r.loseRow(row, err)
 	default:
@@ -173,7 +176,7 @@ func (r *reader) complain(reason, remedy string) {
 	}
 	value, at := r.set.value, ""
 	if r.line.Number > 0 {
-		value, at = asWritten.Replace(r.line.Text), "line "+strconv.Itoa(r.line.Number)+": "
+		value, at = r.written(), "line "+strconv.Itoa(r.line.Number)+": "
 	}
 	if r.told == mostTold {
 		reason += "; what else is wrong with the template is not told"
@@ -181,6 +184,15 @@ func (r *reader) complain(reason, remedy string) {
 	set := r.set
 	set.value = value
 	r.s.complain(set, at+asWritten.Replace(reason), remedy)
+}
+
+// written is the line as it stands in the template.
+func (r *reader) written() string {
+	lines := strings.Split(strings.ReplaceAll(r.set.value, "\r\n", "\n"), "\n")
+	if r.line.Number <= len(lines) {
+		return strings.TrimSpace(lines[r.line.Number-1])
+	}
+	return asWritten.Replace(r.line.Text)
 }
 
 // mostTold is how many problems a template has: who reads them wants to see those of others, too.

@@ -73,7 +73,7 @@ func (d *draft) place(o *Options, f Facts, s *service, labels []setting) {
 		d.refuse(s.index, s.port, route.WrongGroup, groupDetail(o.Groups, s.groups))
 		return
 	}
-	s.obey(labels)
+	s.obey(s.withTemplates(labels))
 	switch {
 	case !s.enabled && o.StrictMode:
 		d.refuse(s.index, s.port, route.StrictMode, portLabel(s.index, "ENABLED")+" is not true")

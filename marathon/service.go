@@ -73,7 +73,11 @@ func (s *service) obey(list []setting) {
 }
 
 func (s *service) complain(set setting, reason, remedy string) {
-	s.problems = append(s.problems, route.Problem{App: cmp.Or(s.app.own, s.app.ID), Label: set.name, Value: shown(set.name, set.value), Reason: reason, Remedy: remedy})
+	app := cmp.Or(s.app.own, s.app.ID)
+	if set.forAll {
+		app = ""
+	}
+	s.problems = append(s.problems, route.Problem{App: app, Label: set.name, Value: shown(set.name, set.value), Reason: reason, Remedy: remedy})
 }
 
 // complainOf is a problem with a label of this port that is to be seen only beside others.

@@ -1,6 +1,8 @@
 package marathon
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"marathon-lb/internal/route"
@@ -25,6 +27,31 @@ func readTemplate(place int, name, doc string, more ...func(*Label)) Label {
 
 // addTemplate keeps a template until all that it depends on is settled.
 func (s *service) addTemplate(set setting) { s.templates = append(s.templates, set) }
+
+// ReadsTemplate says that a template, by its name without HAPROXY_, is carried out wherever it is set.
+func ReadsTemplate(name string) bool {
+	rank, known := rows[labelKey{name, true}]
+	return known && table[rank].Template && table[rank].apply != nil
+}
+
+// withTemplates are the labels and, where there is no label for one, the templates for all services.
+func (s *service) withTemplates(labels []setting) []setting {
+	if len(s.options.Templates) == 0 {
+		return labels
+	}
+	has := map[string]bool{}
+	for _, l := range labels {
+		has[l.row.Name] = true
+	}
+	all := slices.Clone(labels)
+	for _, name := range slices.Sorted(maps.Keys(s.options.Templates)) {
+		if ReadsTemplate(name) && !has[name] {
+			rank := rows[labelKey{name, true}]
+			all = append(all, setting{row: &table[rank], rank: rank, name: prefix + name, value: s.options.Templates[name], port: s.index, forAll: true})
+		}
+	}
+	return all
+}
 
 // where says when the template is used: unused gives the reason why not, or nothing.
 func where(unused func(*service) string) func(*Label) {

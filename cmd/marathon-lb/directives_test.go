@@ -113,7 +113,7 @@ var recipes = []trial{
 	{label: head, good: headWith("balance hdr(X-User)"), look: answering, without: "2 of 2", with: "1 of 2"},
 	{label: "HAPROXY_0_BACKEND_SERVER_OPTIONS", more: []string{"HAPROXY_1_MODE", "http"},
 		good: "  server {serverName} {host_ipv4}:{port} id {serverId}{cookieOptions}{healthCheckOptions}{otherOptions} ssl verify none\n",
-		bad:  "  server {serverName} {host_ipv4}:{port} ssl verify required ca-file /ca.pem\n", value: "server 0 {host_ipv4}:{port} ssl verify required ca-file /ca.pem",
+		bad:  "  server {serverName} {host_ipv4}:{port} ssl verify required ca-file /ca.pem\n", value: "server {serverName} {host_ipv4}:{port} ssl verify required ca-file /ca.pem",
 		look: byPort(0, "/"), without: "200", with: "503", withBad: "503"}, // the tasks here speak no TLS
 	{label: "HAPROXY_0_BACKEND_SERVER_OPTIONS", good: "  server {serverName} 127.0.0.1:$OTHER id {serverId}\n", look: byPort(0, "/"), without: "200", with: "200 other", bad: ""},
 	{label: "HAPROXY_0_BACKEND_HTTP_HEALTHCHECK_OPTIONS", good: "  option httpchk GET /probe HTTP/1.1\\r\\nHost:\\ probe.test\n  timeout check {healthCheckTimeoutSeconds}s\n",
