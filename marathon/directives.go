@@ -85,7 +85,7 @@ var requestRows = []Directive{
 	{Words: "http-request tarpit", Restricts: true, apply: (*reader).tarpit, Doc: "Answers 500, or the deny_status, at once."},
 	{Words: "http-request reject", Restricts: true, apply: (*reader).deny, Doc: "Answers 403."},
 	{Words: "http-request silent-drop", Restricts: true, apply: (*reader).deny, Doc: "Answers 403."},
-	{Words: "http-request redirect", Restricts: true, apply: (*reader).redirect, Doc: "Sends the client to a location, a prefix or a scheme, with code, drop-query, append-slash, set-cookie, clear-cookie."},
+	{Words: "http-request redirect", apply: (*reader).redirect, Doc: "Sends the client to a location, a prefix or a scheme, with code, drop-query, append-slash, set-cookie, clear-cookie."},
 	{Words: "http-request auth", Restricts: true, apply: (*reader).passwordLine, Instead: "set the label HAPROXY_{n}_AUTH", Doc: "Asks for a password, where the label HAPROXY_{n}_AUTH does."},
 	{Words: "tcp-request content accept", Restricts: true, apply: (*reader).accept, Doc: "Ends the tcp-request lines."},
 	{Words: "tcp-request content reject", Restricts: true, apply: (*reader).reject, Doc: "Closes the connection; a request is answered 403."},
@@ -122,7 +122,7 @@ var oldRows = []Directive{
 	{Words: "reqpass", Restricts: true, Instead: modern}, {Words: "reqipass", Restricts: true, Instead: modern},
 	{Words: "rspdeny", Restricts: true, Instead: modern}, {Words: "rspideny", Restricts: true, Instead: modern},
 	{Words: "block", Restricts: true, apply: (*reader).block, Doc: "Answers 403, before all other lines."},
-	{Words: "redirect", Restricts: true, apply: (*reader).redirectOfItsOwn, Doc: "As http-request redirect, after all http-request lines and without expressions."},
+	{Words: "redirect", apply: (*reader).redirectOfItsOwn, Doc: "As http-request redirect, after all http-request lines and without expressions."},
 }
 
 var backendRows = []Directive{

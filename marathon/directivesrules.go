@@ -64,6 +64,9 @@ func (r *reader) request(d route.Directive) (err error) {
 	if r.s.mode == route.TCP && d.Act != route.Accept && d.Act != route.Reject {
 		return errors.New("a service in mode tcp has no requests")
 	}
+	if d.Value.Scope() == route.OfResponse {
+		return errors.New("there is no response yet to look at")
+	}
 	if d.If, err = r.requestCondition(); err != nil {
 		return err
 	}

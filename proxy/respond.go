@@ -52,6 +52,10 @@ const retryAfter = "1"
 func reply(f Failure, a Action) (fields []Field, body string) {
 	if f == Redirected {
 		fields = []Field{{"Location", a.Location}, {"Content-Length", "0"}}
+		switch a.Status {
+		case 302, 303, 307: // which are for now
+			fields = append(fields, Field{"Cache-Control", "no-cache"})
+		}
 		if a.Cookie != "" {
 			fields = append(fields, Field{"Set-Cookie", a.Cookie})
 		}

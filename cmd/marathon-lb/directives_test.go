@@ -93,7 +93,7 @@ var recipes = []trial{
 		look: func(s sight) string {
 			return strings.ReplaceAll(asking("/x?y", nil, "Location")(s), loopback(s.port), "HERE")
 		},
-		without: "200", with: "301 https://HERE/x?y", withBad: "503"},
+		without: "200", with: "301 https://HERE/x?y", withBad: "200"},
 	{label: options, good: optionsWith("redirect scheme https unless { hdr(X-Forwarded-Proto) https }"), look: asking("/", []string{"X-Forwarded-Proto", "https"}), without: "200", with: "200"},
 	{label: options, good: optionsWith(`http-request set-path %[path,regsub(^/foo/,/)]`), bad: `http-request set-path %[path,map(/x)]`,
 		look: byPort(0, "/foo/bar?q", "target="), without: "200 target=/foo/bar?q", with: "200 target=/bar?q", withBad: "200 target=/foo/bar?q"},

@@ -129,9 +129,7 @@ func (x *Directive) change(r *Request) {
 	v := x.Value.text(r, nil)
 	switch x.Act {
 	case SetPath:
-		if v = cleanTarget(strings.ReplaceAll(v, "?", "%3F")); v != "" {
-			r.Path = v
-		}
+		r.setTarget(v + r.Query)
 	case SetQuery:
 		if r.Query = ""; v != "" {
 			r.Query = "?" + cleanTarget(v)
@@ -140,7 +138,7 @@ func (x *Directive) change(r *Request) {
 		r.setTarget(withoutOrigin(v))
 	case ReplacePath:
 		if m := x.Match.FindStringSubmatchIndex(r.Path); m != nil {
-			r.setTarget(strings.ReplaceAll(expand(v, r.Path, m), "?", "%3F") + r.Query)
+			r.setTarget(expand(v, r.Path, m) + r.Query)
 		}
 	case ReplacePathQ, ReplaceURI:
 		if m := x.Match.FindStringSubmatchIndex(r.target()); m != nil {
@@ -217,9 +215,9 @@ func (x *Directive) location(r *Request) string {
 	return cleanTarget(target)
 }
 
-// Restricts says that rules keep somebody out.
+// Restricts says that rules keep somebody out, or send somebody elsewhere.
 func (d *Directives) Restricts() bool {
-	return d != nil && slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Deny || x.Act == Reject })
+	return d != nil && slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Deny || x.Act == Reject || x.Act == Redirect })
 }
 
 // Empty says that nothing is asked for.

@@ -59,8 +59,8 @@ func (f Format) text(r *Request, a *Response) string {
 	return b.String()
 }
 
-// scope is the widest of what is asked for.
-func (f Format) scope() (widest Scope) {
+// Scope is the widest of what is asked for.
+func (f Format) Scope() (widest Scope) {
 	for _, s := range f.samples {
 		if s != nil {
 			widest = max(widest, s.fetch.scope)
