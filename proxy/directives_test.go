@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"marathon-lb/internal/hacfg"
 	"marathon-lb/internal/route"
 	"marathon-lb/proxy"
 )
@@ -20,18 +19,12 @@ import (
 // denying is a set of directives that refuses what a test matches.
 func denying(t *testing.T, test string) *route.Directives {
 	t.Helper()
-	words, err := hacfg.Split("if { " + test + " }")
+	parsed, err := route.ParseTest(strings.Fields(test))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, c, err := hacfg.CutCondition(words)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cond, err := route.NewCondition(c, func(string) *route.ACL { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	var always *route.Condition
+	cond, _ := always.And(parsed)
 	return &route.Directives{Request: []route.Directive{{Act: route.Deny, Code: 403, If: cond}}}
 }
 
