@@ -19,6 +19,6 @@ COPY --from=build /src/bin/marathon-lb /marathon-lb
 USER 65532:65532
 EXPOSE 80 443 9090 9091
 # There is no HEALTHCHECK, for there is no shell or curl here: Marathon checks /_haproxy_health_check on :9090.
-# SIGTERM drains; give it time with "docker stop -t", or Marathon's taskKillGracePeriodSeconds.
+# SIGTERM drains; give it time with "docker stop -t", or Marathon's taskKillGracePeriodSeconds (docs/operating.md).
 ENTRYPOINT ["/marathon-lb"]
 CMD ["sse", "--health-check", "--group", "external"]

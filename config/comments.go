@@ -4,6 +4,7 @@ package config
 
 // comments are the fields' own, by the field's path in Config or ZDD.
 var comments = map[string]string{
+	"Dry":                        "prints what would be served, as a configuration of HAProxy, and exits",
 	"Log.Encoding":               "how a log line is written: json or console",
 	"Log.Level":                  "the least severe level that is logged, by its Python name: CRITICAL, ERROR, WARNING, INFO, DEBUG or NOTSET",
 	"Marathon.AppIDBind":         "where requests are routed by their X-Marathon-App-Id field",
@@ -36,15 +37,20 @@ var comments = map[string]string{
 	"Mode":                       "how changes are noticed: sse follows Marathon's event stream, poll reads all apps each POLL_INTERVAL",
 	"Proxy.AccessLog":            "says which requests are logged: errors, all or off",
 	"Proxy.AuthScope":            "where HAPROXY_{n}_AUTH is asked for: all is every HTTP entry of the service, vhost only :80 and :443",
+	"Proxy.BackendMaxConn":       "how many requests, tunnels and TCP connections may run on a service at a time, so that one whose servers do not answer leaves room for others. Half as many again wait in line for up to 30 s, and those are 503 after that, or at once if the line is full; half of --maxconn if zero",
 	"Proxy.CertPEMs":             "certificates for :443, each with its chain and its key. They follow those of --ssl-certs, and HAPROXY_{n}_SSL_CERT finds them where Marathon-LB wrote them: /etc/ssl/cert.pem, /etc/ssl/cert0.pem and so on",
 	"Proxy.CertPoll":             "how often files of certificates are looked at; 2 s if zero",
 	"Proxy.DrainTimeout":         "how long a request may still run on a server that left, and on this process after SIGTERM",
 	"Proxy.Engine":               "what serves HTTP and TCP: loop, which is event loops of our own and what Linux gets without this flag, or nethttp, Go's HTTP library. Ports with TLS are served by nethttp in any case",
+	"Proxy.HoldBytes":            "how many bytes the held requests of all services may take; 64 MiB if zero",
+	"Proxy.HoldRequests":         "how many requests of one service HAPROXY_{n}_HOLD may hold at a time, 0 for none; more are answered 503 at once",
+	"Proxy.MaxConn":              "how many client connections there may be at a time. If there are as many, those that idle are closed, and new ones wait to be accepted; half of the files that may be open if zero, since each needs a server, too",
 	"Proxy.SSLCerts":             "PEM files for :443, or directories of them, each file with a certificate, its chain and its key. The first one is for clients that ask for no host, or for one that no certificate names; without any, one is made that is signed by itself",
 	"Proxy.ServerClose":          "opens a connection to the server for each request, HAProxy's http-server-close",
 	"Proxy.TLSMin":               "the oldest version of TLS that clients may speak: 1.0, 1.1, 1.2 or 1.3",
 	"Proxy.Timeouts":             "bound each phase of a request; zero fields take Marathon-LB's values",
 	"Proxy.TrustedProxies":       "the networks whose X-Forwarded-Proto is believed; what others send is replaced",
+	"Proxy.TunnelDrainTimeout":   "how long WebSocket and TCP connections may go on after SIGTERM or an upgrade; as long as requests if zero",
 	"Stats.Bind":                 "where the stats page, metrics and the /v1 API are served",
 	"Stats.Maps":                 "shows which host and which app id leads to which backend, at /_haproxy_getvhostmap and /_haproxy_getappmap",
 	"ZDD.Balancers":              "the base URLs of the load balancers' statistics (http://marathon-lb.marathon.mesos:9090). Each address a name has, IPv4 and IPv6, is a load balancer whose word counts",

@@ -28,11 +28,14 @@ import (
 // Config is what was asked for.
 type Config struct {
 	// Mode is how changes are noticed: sse follows Marathon's event stream, poll reads all apps each POLL_INTERVAL.
-	Mode     Mode
+	Mode Mode
+	// Dry prints what would be served, as a configuration of HAProxy, and exits.
+	Dry      bool
 	Marathon marathon.Options // Poll and ReservedPorts follow from the other fields
 	Proxy    proxy.Options
 	Stats    stats.Options
 	Log      LogOptions
+	Life     LifeOptions
 	Notices  []Notice // to be logged once at start
 }
 
@@ -51,6 +54,15 @@ type LogOptions struct {
 	Level zapcore.Level
 	// Encoding is how a log line is written: json or console.
 	Encoding Encoding
+}
+
+// LifeOptions is how the process ends, and how another takes its place.
+type LifeOptions struct {
+	// Grace is how long connections are still accepted after SIGTERM, while /ready and the health check say 503 already: the time that others
+	// need to learn of it.
+	Grace time.Duration
+	// UpgradeTimeout is how long, after SIGUSR2, the new process may take until it could serve. If it takes longer, the old one goes on.
+	UpgradeTimeout time.Duration
 }
 
 // Encoding is how a log line is written.
@@ -96,10 +108,11 @@ func Default() Config {
 		},
 		Proxy: proxy.Options{
 			DrainTimeout: 30 * time.Second, TrustedProxies: privateNetworks(), AccessLog: proxy.LogErrors, AuthScope: proxy.AuthAll,
-			TLSMin: proxy.TLS12,
+			TLSMin: proxy.TLS12, HoldRequests: 1000,
 		},
 		Stats: stats.Options{Bind: route.AnyAddr(9090)},
 		Log:   LogOptions{Level: zapcore.InfoLevel, Encoding: JSON},
+		Life:  LifeOptions{UpgradeTimeout: 30 * time.Second},
 	}
 }
 

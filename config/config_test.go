@@ -198,7 +198,6 @@ func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
 		{"--group a -m marathon.mesos:8080", "", `--marathon: "marathon.mesos:8080" is no URL of Marathon; write http://host:port or https://host:port`},
 		{"--group a -m 10.0.0.1:8080", "", `--marathon: "10.0.0.1:8080" is no URL of Marathon; write http://host:port or https://host:port`},
 		{"--group a -m east=http://a,b", "", `--marathon: "b" is no URL of Marathon; write http://host:port or https://host:port`},
-		{"--group a --dry", "", "--dry: not carried out yet: nothing but serving can be done; leave it out to serve"},
 		{"--group a --drain-timeout soon", "", `--drain-timeout "soon": it must be a length of time such as 30s, 5m, or a number of seconds`},
 		{"--group a --silence -5s", "", "--silence needs a value: --silence DURATION"},
 		{"--group a --silence=-5s", "", `--silence "-5s": it must be a length of time such as 30s, 5m, or a number of seconds`},

@@ -106,11 +106,9 @@ func (r row) quote(text string) string {
 	return fmt.Sprintf(" %q", text)
 }
 
-// notice takes note of an option that is not obeyed; one that is refused, or that would keep clients out, is an error.
+// notice takes note of an option that is not obeyed; one that would keep clients out is an error.
 func (c *Config) notice(r row, option, text string) error {
 	switch {
-	case r.effect == refused:
-		return fmt.Errorf("%s: %s", option, r.note)
 	case r.effect == template && marathon.ReadsTemplate(strings.TrimPrefix(option, "HAPROXY_")):
 		return nil
 	case r.effect == template:

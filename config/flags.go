@@ -27,7 +27,6 @@ const (
 	idle                   // accepted: there is nothing for it to do here
 	lost                   // accepted, but the user goes without something: a warning
 	template               // a HAProxy template: lost, and refused if it keeps clients out
-	refused                // a usage error: going on would be worse than not starting
 	asked                  // prints something instead of starting
 )
 
@@ -59,7 +58,7 @@ var python = []row{
 	{long: "ssl-certs", arg: "LIST", field: "Proxy.SSLCerts", zero: true, note: "separate them by commas; changes are noticed within seconds"},
 	{long: "skip-validation", effect: idle, note: noHAProxy},
 	{long: "skip-config-cleanup", effect: idle, note: noHAProxy},
-	{long: "dry", short: "d", effect: refused, note: "not carried out yet: nothing but serving can be done; leave it out to serve"},
+	{long: "dry", short: "d", field: "Dry", note: "hashes of passwords included; problems go to the log"},
 	{long: "min-serv-port-ip-per-task", arg: "PORT", field: "Marathon.MinServicePort"},
 	{long: "max-serv-port-ip-per-task", arg: "PORT", field: "Marathon.MaxServicePort"},
 	{long: "max-backoff", arg: "DURATION", field: "Marathon.MaxBackoff"},
@@ -81,8 +80,14 @@ var own = []row{
 	{long: "stats-bind", arg: "ADDRESS", field: "Stats.Bind"},
 	{long: "service-addr", arg: "IP", field: "Marathon.ServiceAddr", note: "* for every address"},
 	{long: "drain-timeout", arg: "DURATION", field: "Proxy.DrainTimeout"},
+	{long: "tunnel-drain-timeout", arg: "DURATION", field: "Proxy.TunnelDrainTimeout", zero: true},
+	{long: "grace", arg: "DURATION", field: "Life.Grace", zero: true},
+	{long: "upgrade-timeout", arg: "DURATION", field: "Life.UpgradeTimeout"},
 	{long: "trusted-proxies", arg: "NETWORKS", field: "Proxy.TrustedProxies", note: "CIDR networks or addresses, separated by commas; empty for none"},
 	{long: "auth-scope", arg: "WHERE", field: "Proxy.AuthScope"},
+	{long: "maxconn", arg: "N", field: "Proxy.MaxConn"},
+	{long: "backend-maxconn", arg: "N", field: "Proxy.BackendMaxConn"},
+	{long: "hold-requests", arg: "N", field: "Proxy.HoldRequests"},
 	{long: "engine", arg: "NAME", field: "Proxy.Engine"},
 	{long: "access-log", arg: "WHICH", field: "Proxy.AccessLog"},
 	{long: "log-encoding", arg: "ENCODING", field: "Log.Encoding"},

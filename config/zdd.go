@@ -93,8 +93,8 @@ func ParseZDD(args, environment []string) (ZDD, error) {
 func zddNotices(flags *pflag.FlagSet) []Notice {
 	var all Config
 	for _, r := range zddPython {
-		if f := flags.Lookup(r.long); f.Changed && r.effect != refused {
-			_ = all.notice(r, "--"+r.long, f.Value.String()) // only what is refused is an error
+		if f := flags.Lookup(r.long); f.Changed {
+			_ = all.notice(r, "--"+r.long, f.Value.String()) // only a template can be an error
 		}
 	}
 	return all.Notices

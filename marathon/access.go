@@ -102,7 +102,7 @@ var bindWords = map[string]struct {
 	"transparent":           {0, "connections to addresses of others are not taken"},
 	"mss":                   {1, "the system's is used"},
 	"backlog":               {1, "the system's is used"},
-	"maxconn":               {1, "there is no limit"},
+	"maxconn":               {1, "see --maxconn"},
 	"name":                  {arguments: 1},
 	"id":                    {arguments: 1},
 	"nice":                  {arguments: 1},

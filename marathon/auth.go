@@ -13,7 +13,7 @@ import (
 	"sync"
 )
 
-// Credentials make the value of the Authorization field. A login that expires renews itself in Authorization.
+// Credentials make the value of the Authorization field, empty for none. A login that expires renews itself in Authorization.
 type Credentials interface {
 	Authorization(context.Context) (string, error)
 }
@@ -35,23 +35,59 @@ func (b Basic) Authorization(context.Context) (string, error) {
 // credentials chooses as Marathon-LB does: the file if one is named, even if its first line is empty (no authentication
 // then), else the option, else the service account. logins makes the client that logs in.
 func (o Options) credentials(logins func() *http.Client) (Credentials, error) {
-	text := o.Credentials
-	if o.CredentialsFile != "" {
-		line, err := firstLine(o.CredentialsFile)
-		if err != nil {
-			return nil, fmt.Errorf("credentials file: %w", err)
-		}
-		text = line
-	}
 	switch {
-	case text == "" && o.CredentialsFile == "" && o.DCOS != nil:
+	case o.CredentialsFile != "":
+		f := &credentialsFile{path: o.CredentialsFile}
+		return f, f.read()
+	case o.Credentials != "":
+		return basic(o.Credentials)
+	case o.DCOS != nil:
 		return newLogin(o.DCOS, logins()), nil
-	case text == "":
-		return nil, nil
-	case !strings.Contains(text, ":"):
-		return nil, errors.New("credentials for Marathon must be user:password, there is no colon")
+	}
+	return nil, nil
+}
+
+// basic checks user:password.
+func basic(text string) (Basic, error) {
+	if !strings.Contains(text, ":") {
+		return "", errors.New("credentials for Marathon must be user:password, there is no colon")
 	}
 	return Basic(text), nil
+}
+
+// credentialsFile are the credentials that a file held when it was last read and they could be used.
+type credentialsFile struct {
+	path string
+	mu   sync.Mutex
+	text Basic // empty for no authentication
+}
+
+// Authorization is that of user:password, or empty.
+func (c *credentialsFile) Authorization(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.text == "" {
+		return "", nil
+	}
+	return c.text.Authorization(ctx)
+}
+
+// read reads the file again. One that cannot be used changes nothing.
+func (c *credentialsFile) read() error {
+	line, err := firstLine(c.path)
+	if err != nil {
+		return fmt.Errorf("credentials file: %w", err)
+	}
+	text := Basic("")
+	if line != "" {
+		if text, err = basic(line); err != nil {
+			return fmt.Errorf("credentials file %s: %w", c.path, err)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.text = text
+	return nil
 }
 
 func firstLine(name string) (string, error) {
@@ -143,7 +179,9 @@ func (a *authorize) send(r *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("credentials: %w", err)
 		}
 		again := r.Clone(r.Context())
-		again.Header.Set("Authorization", value)
+		if value != "" {
+			again.Header.Set("Authorization", value)
+		}
 		if r.GetBody != nil {
 			if again.Body, err = r.GetBody(); err != nil {
 				return nil, fmt.Errorf("credentials: body of the request: %w", err)

@@ -151,6 +151,54 @@ func check(t *testing.T, url, option, file string, refused, ok bool) {
 	}
 }
 
+func TestAFileOfCredentialsIsReadAgainWhenAskedAndABadOneChangesNothing(t *testing.T) {
+	var got string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header.Get("Authorization")
+		reply(200, "application/json", twoApps)(w, r)
+	}))
+	t.Cleanup(s.Close)
+	name := filepath.Join(t.TempDir(), "credentials")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("me:old")
+	c, err := marathon.Options{Endpoints: []string{s.URL}, CredentialsFile: name}.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, step := range []struct {
+		text string
+		bad  bool
+		want marathon.Basic
+	}{{"me:new", false, "me:new"}, {"no colon", true, "me:new"}, {"", false, ""}, {"me:newest", false, "me:newest"}} {
+		write(step.text)
+		if err := c.Reread(); (err != nil) != step.bad {
+			t.Errorf("%q: %v", step.text, err)
+		}
+		if _, err := c.Apps(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		if step.want != "" {
+			want, _ = step.want.Authorization(t.Context())
+		}
+		if got != want {
+			t.Errorf("%q: Authorization is %q, want %q", step.text, got, want)
+		}
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Reread(); err == nil {
+		t.Error("no file, and no error")
+	}
+}
+
 func TestCACertificateOption(t *testing.T) {
 	s := httptest.NewUnstartedServer(reply(200, "application/json", twoApps))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // it will be refused once

@@ -43,6 +43,7 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 	s.settleRewrite()
 	s.health, s.checkOf = h, h.check()
 	s.settleTemplates(h)
+	s.settleCanary()
 	if s.ownRules == nil {
 		s.ownRules = s.rules()
 	}
@@ -54,7 +55,7 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 			Name: backendName(s.app.ID, s.port), App: s.app.ID, PortIndex: s.index, Port: s.port, Mode: s.mode, Balance: s.balance, HashOn: s.hashOn,
 			Check: s.checkOf, Do: s.do, Rules: s.ownRules, Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
 			Auth: s.auth, Allow: s.allow, ToHTTPS: s.toHTTPS, HSTS: s.hsts, Rewrite: s.rewrite,
-			Certs: s.hostCerts(o.GroupHTTPSByVHost), CertLabel: s.certLabel(),
+			Certs: s.hostCerts(o.GroupHTTPSByVHost), CertLabel: s.certLabel(), Canary: s.canary, Hold: s.hold, SlowStart: s.slowStart,
 		},
 		tls: s.tls, certs: s.certs,
 		bind:      netip.AddrPortFrom(s.bind, uint16(s.port)),

@@ -34,7 +34,7 @@ func (c claims[K]) swap(key K, s, other *candidate) {
 
 // claimsAs says that two services want the same of what others may want, and rank the same.
 func (s *candidate) claimsAs(o *candidate) bool {
-	return s.place == o.place && s.unit == o.unit && s.spec.Name == o.spec.Name && s.opens == o.opens && s.weight() == o.weight() &&
+	return s.place == o.place && s.unit == o.unit && s.spec.Name == o.spec.Name && s.opens == o.opens && s.weight() == o.weight() && s.spec.Canary.Group == o.spec.Canary.Group &&
 		s.listener().Equal(o.listener()) && slices.Equal(s.hostPaths(), o.hostPaths())
 }
 
@@ -82,6 +82,11 @@ func (s *candidate) weight() int {
 // compareRule ranks services with a rule for the same host and path as the table does: by weight, then app id, then port.
 func (s *candidate) compareRule(o *candidate) int {
 	return cmp.Or(cmp.Compare(o.weight(), s.weight()), cmp.Compare(s.app, o.app), cmp.Compare(s.spec.Port, o.spec.Port))
+}
+
+// shares says that two services with a rule for the same host and path agreed to share it.
+func (s *candidate) shares(o *candidate) bool {
+	return s.spec.Canary.Group != "" && s.spec.Canary.Group == o.spec.Canary.Group && s.spec.Rules[0].IgnoreCase == o.spec.Rules[0].IgnoreCase
 }
 
 // overlaps says that two services cannot both bind their port: one wants every address, or both want the same.

@@ -96,6 +96,14 @@ func (o Options) Client() (*Client, error) {
 	return NewClient(co)
 }
 
+// Reread reads the file of credentials again, if there is one. One that cannot be used leaves those that were in use.
+func (c *Client) Reread() error {
+	if f, ok := c.o.Credentials.(*credentialsFile); ok {
+		return f.read()
+	}
+	return nil
+}
+
 // loginClient is what logs in to DC/OS: as Marathon is reached, but it keeps no connection, and follows nobody with its proof.
 func (o ClientOptions) loginClient() *http.Client {
 	o.fill()

@@ -11,7 +11,7 @@ import (
 // link over indexes of what several want. A unit is an app, or the apps of one deployment group. The cost of a change follows the
 // change.
 //
-// One goroutine calls Set, Remove and Link; Problems and Verdicts may be called from any.
+// One goroutine calls Set, Remove and Link; Problems, Verdicts, Explain and Wanting may be called from any.
 type Compiler struct {
 	o        Options
 	reserved map[int]bool
@@ -27,6 +27,8 @@ type Compiler struct {
 
 	backends  map[string]route.BackendSpec          // as emitted, by name
 	listeners map[int]map[string]route.ListenerSpec // as emitted, by port and address
+
+	linking sync.Mutex // held by Link, and by who explains its outcome
 
 	mu      sync.Mutex
 	reports map[string]report // by unit
@@ -76,6 +78,8 @@ func (c *Compiler) Remove(id string) { c.pending[id] = nil }
 
 // Link brings in the apps set and removed since the last call, and says what differs in what should be served.
 func (c *Compiler) Link(now time.Time) route.Change {
+	c.linking.Lock()
+	defer c.linking.Unlock()
 	l := link{
 		Compiler: c, dirtyNames: map[string]bool{}, dirtyPorts: map[int]bool{}, dirtyHosts: map[hostPath]bool{},
 		dirtyUnits: map[string]bool{}, change: route.Change{Now: now},

@@ -62,6 +62,7 @@ var drawn = map[string][]string{
 	"HAPROXY_DEPLOYMENT_NEW_INSTANCES": {"0"}, "HAPROXY_DEPLOYMENT_TARGET_INSTANCES": {"1", "2", "x"},
 	"HAPROXY_0_VHOST": {"a.example.com", "b.example.com,a.example.com", "*"}, "HAPROXY_0_PATH": {"/x", "-i /x /y"},
 	"HAPROXY_0_BACKEND_WEIGHT": {"5", "x"}, "HAPROXY_0_MODE": {"http", "tcp"}, "HAPROXY_1_MODE": {"http"}, "HAPROXY_1_VHOST": {"a.example.com"},
+	"HAPROXY_0_CANARY": {"web", "web", "other", "a b"}, "HAPROXY_0_CANARY_WEIGHT": {"10"},
 	"HAPROXY_0_PORT": {"10000", "10001", "x"}, "HAPROXY_1_PORT": {"10000", "10001"}, "HAPROXY_0_ENABLED": {"false"},
 	"HAPROXY_0_BIND_ADDR": {"127.0.0.1", "127.0.0.2", "0.0.0.0", "x"}, "HAPROXY_0_AUTH": {"r:bob:$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/", "x"},
 	"HAPROXY_0_BACKEND_NETWORK_ALLOWED_ACL": {"10.0.0.0/8", "x"}, "HAPROXY_0_SSL_CERT": {"/etc/a.pem", ""},

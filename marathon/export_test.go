@@ -31,6 +31,9 @@ func (w *Watcher) SetLookup(f func(ctx context.Context, host string) ([]netip.Ad
 	w.lookup = f
 }
 
+// SetCondemned sets for how long a task is taken for one that is about to be killed.
+func (w *Watcher) SetCondemned(d time.Duration) { w.condemn = d }
+
 // ServerIDs are the ids of servers of these names in one backend, in their order.
 func ServerIDs(names ...string) []int {
 	ids, given := serverIDs{}, []int(nil)

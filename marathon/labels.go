@@ -15,6 +15,7 @@ type Label struct {
 	Effect   Effect
 	Doc      string // what it is for
 	Instead  string // what happens as long as it has no effect
+	Own      bool   // Marathon-LB did not have it
 
 	apply     func(*service, setting)
 	place     int                     // of a template among those of a service
@@ -47,7 +48,8 @@ const (
 
 const prefix = "HAPROXY_"
 
-// Labels is the table of all labels Marathon-LB knew (marathon-lb.md 4.1 to 4.3), sorted by name, whatever is made of them here.
+// Labels is the table of all labels Marathon-LB knew (marathon-lb.md 4.1 to 4.3), whatever is made of them here, and of our own, sorted by
+// name.
 func Labels() []Label { return slices.Clone(table) }
 
 // Pattern is the label's name as documents write it: HAPROXY_GROUP, HAPROXY_{n}_VHOST.
@@ -59,7 +61,7 @@ func (l Label) Pattern() string {
 }
 
 // table is sorted by name and scope, which is also the order in which labels are applied.
-var table = arranged(slices.Concat(appLabels, portLabels, portTemplates, globalTemplates))
+var table = arranged(slices.Concat(appLabels, portLabels, ownLabels, portTemplates, globalTemplates))
 
 func arranged(rows []Label) []Label {
 	for i := range rows {

@@ -73,6 +73,26 @@ func TestLabelsThatAreCarriedOut(t *testing.T) {
 		{[]string{"HAPROXY_0_BALANCE", " "}, balance, "roundrobin", "HAPROXY_0_BALANCE=empty"},
 		{[]string{"HAPROXY_0_BALANCE", "fastest"}, balance, "roundrobin", "HAPROXY_0_BALANCE=no algorithm"},
 
+		{nil, hold, "0s", ""},
+		{[]string{"HAPROXY_0_HOLD", " 5s"}, hold, "5s", ""},
+		{[]string{"HAPROXY_0_HOLD", "1m30s"}, hold, "1m30s", ""},
+		{[]string{"HAPROXY_0_HOLD", "5"}, hold, "0s", "HAPROXY_0_HOLD=not a length of time"},
+		{[]string{"HAPROXY_0_HOLD", "-5s"}, hold, "0s", "HAPROXY_0_HOLD=not a length of time"},
+		{[]string{"HAPROXY_0_HOLD", "1h"}, hold, "0s", "HAPROXY_0_HOLD=not a length of time, or above 5m0s"},
+
+		{[]string{"HAPROXY_0_SLOWSTART", "30s"}, slowStart, "30s", ""},
+		{[]string{"HAPROXY_0_SLOWSTART", "30s", "HAPROXY_0_BALANCE", "leastconn"}, slowStart, "30s", ""},
+		{[]string{"HAPROXY_0_SLOWSTART", "30s", "HAPROXY_0_BALANCE", "source"}, slowStart, "0s", "HAPROXY_0_SLOWSTART=balance source knows no weights"},
+		{[]string{"HAPROXY_0_SLOWSTART", "slow"}, slowStart, "0s", "HAPROXY_0_SLOWSTART=not a length of time"},
+
+		{[]string{host, "a", "HAPROXY_0_CANARY", " web.1"}, canary, "web.1 -1 marathon_canary_web.1", ""},
+		{[]string{host, "a", "HAPROXY_0_CANARY", "web", "HAPROXY_0_CANARY_WEIGHT", "10"}, canary, "web 10 marathon_canary_web", ""},
+		{[]string{host, "a", "HAPROXY_0_CANARY", "web", "HAPROXY_0_CANARY_WEIGHT", "101"}, canary, "web -1 marathon_canary_web",
+			"HAPROXY_0_CANARY_WEIGHT=no percentage"},
+		{[]string{host, "a", "HAPROXY_0_CANARY_WEIGHT", "10"}, canary, " 0 ", "HAPROXY_0_CANARY_WEIGHT=the app is in no group"},
+		{[]string{host, "a", "HAPROXY_0_CANARY", "web;x"}, canary, " 0 ", "HAPROXY_0_CANARY=no name of a group"},
+		{append(http, "HAPROXY_0_CANARY", "web"), canary, " 0 ", "HAPROXY_0_CANARY=it shares a host"},
+
 		{http, sticky, "", ""},
 		{append(http, "HAPROXY_0_STICKY", "true"), sticky, "mesosphere_server_id", ""},
 		{append(http, "HAPROXY_0_STICKY", "no"), sticky, "", ""},
@@ -167,6 +187,11 @@ func access(k route.BackendSpec, _ []route.ListenerSpec) any {
 func front(_ route.BackendSpec, l []route.ListenerSpec) any {
 	_, rest, _ := strings.Cut(l[0].String(), "-> a_10000")
 	return strings.TrimSpace(rest)
+}
+func hold(k route.BackendSpec, _ []route.ListenerSpec) any      { return k.Hold.String() }
+func slowStart(k route.BackendSpec, _ []route.ListenerSpec) any { return k.SlowStart.String() }
+func canary(k route.BackendSpec, _ []route.ListenerSpec) any {
+	return fmt.Sprint(k.Canary.Group, " ", k.Canary.Weight, " ", k.Canary.Cookie)
 }
 func sticky(k route.BackendSpec, _ []route.ListenerSpec) any { return k.Sticky }
 func bind(_ route.BackendSpec, l []route.ListenerSpec) any   { return binds(l) }

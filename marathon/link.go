@@ -165,9 +165,9 @@ func (l *link) settleHost(key hostPath) {
 		_, was := s.link.beaten[key]
 		now := beater{first.place, first.weight()}
 		switch {
-		case s == first && was:
+		case (s == first || s.shares(first)) && was:
 			delete(s.link.beaten, key)
-		case s != first && s.link.beaten[key] != now:
+		case s != first && !s.shares(first) && s.link.beaten[key] != now:
 			if s.link.beaten == nil {
 				s.link.beaten = map[hostPath]beater{}
 			}

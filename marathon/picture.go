@@ -41,6 +41,7 @@ type patch struct {
 	state TaskState // empty if the event spoke of health only
 	sick  bool
 	final bool // a task never comes back from there: no read can say otherwise
+	guess bool // nor will one confirm it
 	until time.Time
 }
 
@@ -83,6 +84,11 @@ func (p *picture) sketch(app App, read uint64, now time.Time, spare bool) (*held
 	}
 	h := &held{app: app, read: read}
 	again := p.judge(h, now)
+	for i := range app.Tasks {
+		if c := p.patches[app.Tasks[i].ID]; c.guess && now.Before(c.until) { // no event tells that it was wrong
+			again = earlier(again, c.until)
+		}
+	}
 	if len(app.ReadinessChecks) > 0 && len(app.Deployments) > 0 {
 		again = earlier(again, now.Add(readinessPoll)) // no event tells of readiness
 	}
@@ -119,7 +125,7 @@ const readinessPoll = time.Second
 // repair puts what events say of a task over what an older read says, but for what is to be spared: it is not dead yet.
 func (p *picture) repair(t *Task, read uint64, now time.Time, spare bool) {
 	patch, ok := p.patches[t.ID]
-	if spare && patch.event > read && !patch.state.Terminal() {
+	if spare && (patch.event > read || patch.guess) && !patch.state.Terminal() {
 		return
 	}
 	if !ok || !(patch.event > read || patch.final && now.Before(patch.until)) {

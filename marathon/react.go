@@ -111,6 +111,12 @@ func (w *Watcher) instance(e Event, number uint64, now time.Time) {
 	case "Scheduled", "Provisioned", "Staging", "Starting":
 	case "Killing":
 		w.patch(e, patch{event: number, state: TaskKilling}, now)
+	case "Running":
+		if w.condemns(e) {
+			w.patch(e, patch{event: number, state: TaskKilling, final: true, guess: true, until: now.Add(w.condemn)}, now)
+			return
+		}
+		w.want(e, number, now)
 	default:
 		w.want(e, number, now)
 	}
@@ -119,7 +125,10 @@ func (w *Watcher) instance(e Event, number uint64, now time.Time) {
 // patch changes the picture by the event alone and wishes for a read to confirm it.
 func (w *Watcher) patch(e Event, c patch, now time.Time) {
 	w.want(e, c.event, now)
-	c.app, c.until = e.AppID, now.Add(finalFor)
+	c.app = e.AppID
+	if c.until.IsZero() {
+		c.until = now.Add(finalFor)
+	}
 	if c.app == "" {
 		c.app = e.RunSpecID
 	}

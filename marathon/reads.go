@@ -53,6 +53,7 @@ func (w *Watcher) resolve(ctx context.Context, host string) {
 func (w *Watcher) askFeatures(ctx context.Context) {
 	info, err := w.client.Info(ctx)
 	if err == nil && !slices.Contains(info.Config.Features, "task_killing") {
+		w.land(ctx, func(time.Time) { w.silent = true })
 		w.log.Warn("Marathon runs without --enable_features task_killing: a task that is killed leaves without notice, and with it requests may be lost",
 			zap.String("marathon_version", info.Version))
 	}
@@ -194,7 +195,7 @@ func (w *Watcher) settle(number uint64, list List, now time.Time) {
 	if !w.synced || w.restored {
 		w.log.Info("Marathon was read for the first time", zap.String("endpoint", list.Endpoint), zap.Int("apps", len(list.Apps)))
 	}
-	w.synced, w.restored = true, false
+	w.synced, w.restored, w.confirmed = true, false, list.Sent
 	w.agenda.covered(number)
 	w.picture.forget(number, now)
 	for id, event := range w.stopping {
@@ -217,6 +218,6 @@ func (w *Watcher) settle(number uint64, list List, now time.Time) {
 		w.full.due = later(now, w.full.sent.Add(fullReadGap))
 	}
 	w.mu.Lock()
-	w.status.LastRead, w.status.Source, w.status.BadApps = list.Sent, list.Source, list.Bad
+	w.status.Source, w.status.BadApps = list.Source, list.Bad
 	w.mu.Unlock()
 }

@@ -104,7 +104,8 @@ func (s *candidate) linkProblems() []route.Problem {
 	}) {
 		by := s.link.beaten[key]
 		add(portLabel(s.index, "VHOST"), key.host+key.path, by.String()+" has the same host and path and goes first; no request comes here by it",
-			"use another host or path, or a "+portLabel(s.index, "BACKEND_WEIGHT")+" above "+strconv.Itoa(by.weight))
+			"use another host or path, or a "+portLabel(s.index, "BACKEND_WEIGHT")+" above "+strconv.Itoa(by.weight)+
+				"; or share it: the same "+portLabel(s.index, "CANARY")+" on both")
 	}
 	return problems
 }

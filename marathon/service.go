@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"marathon-lb/internal/route"
 )
@@ -48,7 +49,10 @@ type service struct {
 	ownRules  []route.Rule // of templates, in the place of those of labels; nil without
 	health    *HealthCheck // that counts
 	toldHTTPS bool         // a template took the place of the redirect to https
-	bindBad   bool         // the address to bind to cannot be read: the port stays closed
+	canary    route.Canary
+	hold      time.Duration
+	slowStart time.Duration
+	bindBad   bool // the address to bind to cannot be read: the port stays closed
 
 	problems []route.Problem
 }

@@ -1,6 +1,7 @@
 package marathon
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,10 +108,7 @@ func (w *Watcher) restore(now time.Time) {
 		h, again := w.picture.draft(a.App, 0, now)
 		w.put(h, again, now)
 	}
-	w.synced, w.restored = true, true
-	w.mu.Lock()
-	w.status.LastRead = s.At
-	w.mu.Unlock()
+	w.synced, w.restored, w.confirmed = true, true, s.At
 	w.log.Warn("serving the saved table until Marathon was read", zap.Time("saved", s.At), zap.Int("apps", len(s.Apps)))
 }
 
@@ -134,7 +132,7 @@ func readState(path string) (saved, error) {
 
 // snapshot is what is to be written: the apps that ask for a load balancer.
 func (w *Watcher) snapshot() saved {
-	s := saved{Format: savedFormat, At: w.Status().LastRead, Endpoints: w.o.Endpoints, Verdicts: map[string]bool{}}
+	s := saved{Format: savedFormat, At: w.confirmed, Endpoints: w.o.Endpoints, Verdicts: map[string]bool{}}
 	for _, h := range w.picture.apps {
 		if !h.app.named(w.allGroups) {
 			continue
@@ -175,6 +173,23 @@ func (s saved) write(path string) error {
 func (w *Watcher) saveSoon(now time.Time) {
 	if w.state.path != "" && w.state.due.IsZero() {
 		w.state.due = later(now, w.state.wrote.Add(saveEach))
+	}
+}
+
+// Save writes the picture now, for a process that is about to be started, and waits until it is there or ctx ends.
+func (w *Watcher) Save(ctx context.Context) {
+	saved := make(chan struct{})
+	select {
+	case w.saving <- saved:
+		<-saved
+	case <-ctx.Done():
+	}
+}
+
+func (w *Watcher) saveNow(now time.Time) {
+	if w.state.path != "" && w.synced {
+		w.state.due = now
+		w.save(now, func(write func()) { write() })
 	}
 }
 

@@ -21,6 +21,7 @@ type Status struct {
 	LastRead time.Time // when the newest full read in force was asked for, so when the table was last confirmed; zero before the first
 	Source   Source    // of that read
 	BadApps  []AppError
+	Restored bool  // what is served was saved by an earlier process: Marathon was not read yet
 	ReadErr  error // why the newest full read failed, nil if it did not
 	Apps     int
 	Tasks    int
@@ -69,6 +70,7 @@ func (w *Watcher) publish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.status.Guard = w.guard.status
+	w.status.LastRead, w.status.Restored = w.confirmed, w.restored
 	w.status.Apps, w.status.Tasks = len(w.picture.apps), w.picture.tasks
 }
 

@@ -39,24 +39,28 @@ type Watcher struct {
 	inbox  *inbox
 	landed chan func(now time.Time) // what reads brought, to be done on the one goroutine that owns all below
 	resync chan struct{}
+	saving chan chan struct{} // closed when the picture is on disk
 
-	picture  *picture
-	agenda   *agenda
-	names    *names
-	lookup   lookup
-	full     fullRead
-	guard    guard
-	stopping map[string]uint64    // apps that events said are being stopped since the last full read, by the number of the event
-	deploys  map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
-	changed  map[string]bool      // apps the linker has not been told of yet
-	asked    bool                 // for Marathon's features
-	synced   bool                 // there is a picture to serve: there was a full read, or what was saved is restored
-	restored bool                 // it is what was saved: there was no full read yet
-	state    stateFile
-	opened   uint64    // number of the stream last seen open
-	heard    uint64    // number of the stream the last event came on
-	attach   time.Time // when to stop waiting for the first event of a stream, zero if not waiting
-	grumble  grumble
+	picture   *picture
+	agenda    *agenda
+	names     *names
+	lookup    lookup
+	full      fullRead
+	guard     guard
+	stopping  map[string]uint64    // apps that events said are being stopped since the last full read, by the number of the event
+	deploys   map[string]time.Time // apps a deployment concerns whose definitions may not be visible yet
+	changed   map[string]bool      // apps the linker has not been told of yet
+	asked     bool                 // for Marathon's features
+	silent    bool                 // it says nothing when it kills a task
+	condemn   time.Duration        // condemnedFor
+	synced    bool                 // there is a picture to serve: there was a full read, or what was saved is restored
+	restored  bool                 // it is what was saved: there was no full read yet
+	confirmed time.Time            // Status.LastRead, which says so when what was read is served
+	state     stateFile
+	opened    uint64    // number of the stream last seen open
+	heard     uint64    // number of the stream the last event came on
+	attach    time.Time // when to stop waiting for the first event of a stream, zero if not waiting
+	grumble   grumble
 
 	mu     sync.Mutex
 	status Status
@@ -92,7 +96,9 @@ func NewWatcher(o Options, client *Client, linker Linker, log *zap.Logger, emit 
 		stream:    NewStream(client, StreamOptions{Silence: o.Silence, MaxBackoff: o.MaxBackoff}),
 		inbox:     newInbox(),
 		landed:    make(chan func(time.Time)),
+		condemn:   condemnedFor,
 		resync:    make(chan struct{}, 1),
+		saving:    make(chan chan struct{}),
 		picture:   newPicture(o.HealthCheck), agenda: newAgenda(), guard: guard{window: o.GuardWindow},
 		names: newNames(), lookup: byDNS,
 		stopping: map[string]uint64{}, deploys: map[string]time.Time{}, changed: map[string]bool{},
@@ -105,6 +111,14 @@ func (w *Watcher) Resync() {
 	case w.resync <- struct{}{}:
 	default:
 	}
+}
+
+// Reread reads again what Marathon is asked with, and then asks for a full read of it.
+func (w *Watcher) Reread() {
+	if err := w.client.Reread(); err != nil {
+		w.log.Warn("the credentials for Marathon cannot be read again; the old ones stay in use", zap.Error(err))
+	}
+	w.Resync()
 }
 
 // Run watches until ctx ends and returns its error. An unreachable Marathon never ends it.
@@ -148,13 +162,16 @@ func (w *Watcher) loop(ctx context.Context) error {
 			apply(time.Now())
 		case <-w.resync:
 			w.wantFull(time.Now())
+		case saved := <-w.saving:
+			w.saveNow(time.Now())
+			close(saved)
 		case <-timer.C:
 		}
 		now := time.Now()
 		w.tell(now)
+		w.publish()
 		w.send(ctx, &flights, now)
 		w.save(now, flights.Go)
-		w.publish()
 		if at := w.next(); !at.IsZero() {
 			timer.Reset(max(time.Until(at), 0))
 		}

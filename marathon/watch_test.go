@@ -34,6 +34,8 @@ type stage struct {
 	compiler *marathon.Compiler
 	logs     *observer.ObservedLogs
 	stop     func()
+	feature  string // of Marathon
+	condemn  time.Duration
 
 	mu    sync.Mutex
 	apps  map[string]string // JSON by id
@@ -48,19 +50,24 @@ func start(t *testing.T, recording string, o marathon.Options, apps ...string) *
 	t.Helper()
 	s := newStage(t, apps...)
 	if recording != "" {
-		data, err := os.ReadFile(filepath.Join("testdata", "streams", recording+".sse"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.frames = strings.SplitAfter(string(data), "\r\n\r\n")
-		s.play("event_stream_attached")
+		s.load(recording)
 	}
 	s.run(o, nil)
 	return s
 }
 
+func (s *stage) load(recording string) {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "streams", recording+".sse"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.frames = strings.SplitAfter(string(data), "\r\n\r\n")
+	s.play("event_stream_attached")
+}
+
 func newStage(t *testing.T, apps ...string) *stage {
-	s := &stage{t: t, events: make(chan string, 1000), apps: map[string]string{}, told: make(chan struct{}, 1), table: route.NewTable(1)}
+	s := &stage{t: t, feature: "task_killing", events: make(chan string, 1000), apps: map[string]string{}, told: make(chan struct{}, 1), table: route.NewTable(1)}
 	s.gate = make(chan struct{})
 	close(s.gate)
 	s.have(apps...)
@@ -86,6 +93,9 @@ func (s *stage) run(o marathon.Options, lookup func(context.Context, string) ([]
 		lookup = func(_ context.Context, host string) ([]netip.Addr, error) { return []netip.Addr{agents[host]}, nil }
 	}
 	s.watcher.SetLookup(lookup)
+	if s.condemn > 0 {
+		s.watcher.SetCondemned(s.condemn)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.watcher.Run(ctx) }()
@@ -110,7 +120,8 @@ func (s *stage) emit(c route.Change) {
 
 func (s *stage) answer(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/v2/info" {
-		io.WriteString(w, `{"marathon_config":{"features":["task_killing"]}}`)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"marathon_config":{"features":["%s"]}}`, s.feature)
 		return
 	}
 	if r.URL.Path == "/v2/events" {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,9 +24,8 @@ const secret = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S
 
 // tellTarget is a task that answers with what it was asked.
 func tellTarget(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Location", r.Header.Get("Want-Location"))
-	if r.Header.Get("Want-Location") == "" {
-		w.Header().Del("Location")
+	for _, to := range r.Header["Want-Location"] {
+		w.Header().Add("Location", to)
 	}
 	fmt.Fprintf(w, "%s %s %s auth=%q", r.Method, r.Host, r.RequestURI, r.Header.Get("Authorization"))
 }
@@ -324,6 +324,10 @@ func TestTheLocationOfAResponseGetsThePathInFront(t *testing.T) {
 		if resp, _ := get(t, url(own, "/"), "Want-Location", from); resp.Header.Get("Location") != want {
 			t.Errorf("%s becomes %s, want %s", from, resp.Header.Get("Location"), want)
 		}
+	}
+	resp, _ := get(t, url(own, "/"), "Want-Location", "/login", "Want-Location", "https://other.com/")
+	if got := resp.Header["Location"]; !slices.Equal(got, []string{"/my/content/login", "https://other.com/"}) {
+		t.Errorf("of two there is left %q", got)
 	}
 }
 

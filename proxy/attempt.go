@@ -16,6 +16,7 @@ type attempts struct {
 	repeats  bool   // the request may be sent twice
 	retries  int
 	resent   bool
+	until    time.Time       // the last moment it may be held, zero before it is held for the first time
 	tried    []*route.Server // since the last pause
 	buffer   [4]*route.Server
 }
@@ -29,6 +30,7 @@ const (
 type try struct {
 	server *route.Server // to be chosen after the pause, if there is one
 	pause  time.Duration // to wait before connecting
+	hold   time.Duration // there is no server: to wait for one so long at most, and to choose anew by first
 	sticky bool          // the cookie chose it
 }
 
@@ -38,11 +40,11 @@ func (a *attempts) begin(x *exchange) {
 	*a = attempts{exchange: x, backend: b, hash: r.hash(&b.Spec), repeats: r.idempotent()}
 	a.tried = a.buffer[:0]
 	if b.Spec.Sticky != "" {
-		a.cookie = r.cookie(b.Spec.Sticky)
+		a.cookie = r.stickyCookie(b)
 	}
 }
 
-// first is the first choice; false if no server is usable.
+// first is the first choice, or the first after it was held; false if no server is usable.
 func (a *attempts) first() (try, bool) {
 	if a.cookie != "" {
 		if s := a.backend.BySticky(a.cookie); s != nil {
@@ -53,28 +55,38 @@ func (a *attempts) first() (try, bool) {
 }
 
 // again is the choice after a try that failed, to be completed by enter; false when it is not to be tried again. A server not yet tried
-// comes at once. A budget bounds how many requests are sent a second time.
+// comes at once. A budget bounds how many requests are sent a second time; what a server had when it died is not counted. Refusals
+// cost no time: after the last retry, too, a server that nothing speaks against is worth one more.
 func (a *attempts) again(f Failure) (try, bool) {
-	a.exchange.blame(f, time.Now())
+	x, now := a.exchange, time.Now()
+	died := x.try.server != nil && x.try.server.Broke(x.tried, now)
+	x.blame(f, now)
 	switch f.row().retry {
 	case unsent:
 	case unanswered:
-		if !a.repeats || a.resent || !a.exchange.proxy.mayRepeat() {
+		if !a.repeats || a.resent || !died && !x.proxy.mayRepeat() {
 			return try{}, false
 		}
 		a.resent = true
 	default:
 		return try{}, false
 	}
-	if a.retries >= mostRetries {
+	s := a.pick()
+	if a.retries >= mostRetries && !(f == ConnectRefused && s != nil && s.Grade() == route.Proven) {
+		if a.tried = a.tried[:0]; a.pick() == nil { // all have left meanwhile
+			return a.wait()
+		}
 		return try{}, false
 	}
 	a.retries++
-	if s := a.pick(); s != nil {
+	if s != nil {
 		return a.choose(try{server: s})
 	}
 	a.tried = a.tried[:0]
-	return try{pause: retryPause}, a.pick() != nil
+	if a.pick() == nil {
+		return a.wait()
+	}
+	return try{pause: retryPause}, true
 }
 
 // enter begins a try on its server once its pause is over. Since it was chosen, the server may have left, and its port may belong to
@@ -84,7 +96,7 @@ func (a *attempts) enter(t try) (try, bool) {
 	if t.pause > 0 {
 		t, ok = a.choose(try{server: a.pick()})
 	}
-	for ok && !t.server.Begin() {
+	for ok && t.hold == 0 && !t.server.Begin() {
 		t, ok = a.choose(try{server: a.pick()})
 	}
 	return t, ok
@@ -106,10 +118,29 @@ func (a *attempts) pick() *route.Server {
 
 func (a *attempts) choose(t try) (try, bool) {
 	if t.server == nil {
-		return try{}, false
+		return a.wait()
 	}
 	a.tried = append(a.tried, t.server)
 	return t, true
+}
+
+// wait is the choice where there is no server: to wait for one, if the service holds requests and this one has time left. A service
+// that is gone, or that lets in others now, is not waited for.
+func (a *attempts) wait() (try, bool) {
+	hold := a.backend.Spec.Hold
+	if hold <= 0 {
+		return try{}, false
+	}
+	if b := a.exchange.newer(); b == nil || b.Gone {
+		return try{}, false
+	}
+	now := time.Now()
+	if a.until.IsZero() {
+		a.until = now.Add(hold)
+	}
+	a.tried = a.tried[:0]
+	left := a.until.Sub(now)
+	return try{hold: left}, left > 0
 }
 
 // budget bounds how many requests are sent a second time, so that a backend in trouble is not asked twice as much: each second

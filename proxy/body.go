@@ -102,12 +102,19 @@ func (f *flight) cause(ctx context.Context, err error) Failure {
 		return ClientLeft
 	case f.in.Context().Err() != nil:
 		return ClientLeftConnecting
-	case connecting:
+	case connecting, dialled(err):
 		return connectFailure(err)
 	case broken(err):
 		return ServerClosed
 	}
 	return BadResponse
+}
+
+// dialled says that there was no connection. The library repeats some requests by itself: one may have been sent on another before, that
+// had idled for too long, and then it may be sent twice.
+func dialled(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 func connectFailure(err error) Failure {

@@ -67,6 +67,7 @@ type brokenRig struct {
 	port   int
 	script atomic.Pointer[func(net.Conn, *bufio.Reader)]
 	open   atomic.Int64 // connections to the servers
+	came   atomic.Int64 // those that there ever were
 	whole  atomic.Int64 // requests that a server has seen whole
 	wrong  atomic.Pointer[string]
 }
@@ -75,6 +76,7 @@ func newBrokenRig(t *testing.T, timeouts proxy.Timeouts) *brokenRig {
 	r := &brokenRig{rig: newRig(t, proxy.Options{Timeouts: timeouts, AccessLog: proxy.LogOff}), port: freePort(t)}
 	serve := func(c net.Conn, br *bufio.Reader) {
 		r.open.Add(1)
+		r.came.Add(1)
 		defer r.open.Add(-1)
 		(*r.script.Load())(c, br)
 	}
@@ -170,7 +172,8 @@ func (r *brokenRig) try(t *testing.T, c brokenCase) {
 	close(gone)
 	b, f := r.Table().Backends()[0], r.Table().Listeners()[0].Stats
 	eventually(t, "nothing is left over of "+c.name(), func() bool {
-		return b.Stats.Sessions.Load() == 0 && f.Sessions.Load() == 0 && b.Servers[0].InFlight()+b.Servers[1].InFlight() == 0 && r.open.Load() == 0
+		return b.Stats.Sessions.Load() == 0 && f.Sessions.Load() == 0 && b.Servers[0].InFlight()+b.Servers[1].InFlight() == 0 &&
+			r.came.Load() >= int64(b.Stats.Sum(route.Connects)) && r.open.Load() == 0 // none is still to be accepted, and to be taken for the next case's
 	})
 	c.judge(t, got, r.whole.Load())
 	if wrong := r.wrong.Swap(nil); wrong != nil {

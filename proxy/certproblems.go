@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"go.uber.org/zap"
-
 	"marathon-lb/internal/route"
 )
 
@@ -88,23 +86,6 @@ func outOfTime(from, until, now time.Time) string {
 		return "the certificate expires on " + day(until)
 	}
 	return ""
-}
-
-// report keeps the problems, and logs those that are new and those that are over.
-func (s *certStore) report(found []route.Problem) {
-	for _, p := range found {
-		if !slices.Contains(s.problems, p) {
-			s.zap.Error("a certificate has a problem", zap.String("app", p.App), zap.String("label", p.Label), zap.String("value", p.Value),
-				zap.String("reason", p.Reason), zap.String("remedy", p.Remedy))
-		}
-	}
-	for _, p := range s.problems {
-		if !slices.Contains(found, p) {
-			s.zap.Info("a problem with a certificate is over", zap.String("app", p.App), zap.String("label", p.Label),
-				zap.String("value", p.Value), zap.String("reason", p.Reason))
-		}
-	}
-	s.problems = found
 }
 
 // Problems are those of the last look.

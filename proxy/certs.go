@@ -72,6 +72,19 @@ func (s *certStore) run(ctx context.Context) {
 	}
 }
 
+// Reread reads all files of certificates again, now. One that turned bad leaves the certificate that was served in use.
+func (p *Proxy) Reread() {
+	s := p.certs
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, source := range s.sources {
+		for _, f := range source.files {
+			f.read = time.Time{} // as it is not known when, the text decides
+		}
+	}
+	s.refresh(time.Now(), false)
+}
+
 // refresh reads what may have changed. rebuild says that the users have.
 func (s *certStore) refresh(now time.Time, rebuild bool) {
 	sources := map[string]*certSource{}
@@ -87,7 +100,7 @@ func (s *certStore) refresh(now time.Time, rebuild bool) {
 	if rebuild {
 		s.view.Store(s.newView())
 	}
-	s.report(s.findProblems(now))
+	s.problems = s.findProblems(now)
 }
 
 // paths are where a user's certificates come from.

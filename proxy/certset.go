@@ -22,6 +22,17 @@ func (v *certView) of(l route.ListenerSpec) *certSet {
 	return v.common
 }
 
+// choice is the set that a handshake chooses from by the host it asks for: the certificates of a vhost's own services come before
+// those for all, which are the listener's.
+func (v *certView) choice(l route.ListenerSpec, common *certSet, host string) *certSet {
+	if l.Entry == route.ByHost && host != "" {
+		if own := v.host(host); own != nil {
+			return own
+		}
+	}
+	return common
+}
+
 // host is the set of the backends that have a host; nil if none of them has certificates.
 func (v *certView) host(name string) *certSet {
 	if set := v.hosts[name]; set != nil {

@@ -21,6 +21,7 @@ type checker struct {
 	of      map[string]map[*route.Server]*visit // by backend
 	agenda  agenda
 	running int
+	settles int           // how many visits are to servers that settle
 	wake    chan struct{} // something may be due
 	probes  sync.WaitGroup
 }
@@ -59,7 +60,7 @@ func (c *checker) follow(backend string, servers []*route.Server) {
 		v := old[s]
 		switch {
 		case v == nil || v.plan.Probe != p.Probe:
-			v = &visit{server: s, due: firstVisit(s, p, now)}
+			v = &visit{server: s, began: now, due: firstVisit(s, p, now)}
 			heap.Push(&c.agenda, v)
 		case v.place >= 0 && (p.Interval < v.plan.Interval || s.Health() == route.Initial):
 			v.due = earlier(v.due, firstVisit(s, p, now))
@@ -90,6 +91,7 @@ func firstVisit(s *route.Server, p *route.Plan, now time.Time) time.Time {
 // strike takes a visit off the agenda; the result of a probe under way is not wanted any more.
 func (c *checker) strike(v *visit) {
 	v.off = true
+	c.settle(v, time.Time{})
 	if v.place >= 0 {
 		heap.Remove(&c.agenda, v.place)
 	}
@@ -151,7 +153,8 @@ func (c *checker) visit(ctx context.Context, v *visit, p *route.Plan) {
 	defer c.mu.Unlock()
 	c.running--
 	if !v.off {
-		v.due = began.Add(interval(v.plan))
+		c.settle(v, time.Now())
+		v.due = began.Add(c.rest(v))
 		heap.Push(&c.agenda, v)
 	}
 	c.stir()
@@ -167,6 +170,37 @@ func (c *checker) isOff(v *visit) bool {
 func interval(p *route.Plan) time.Duration {
 	d := float64(max(p.Interval, leastInterval))
 	return time.Duration(d * (1 - spread + 2*spread*rand.Float64()))
+}
+
+// A new server that nobody vouches for is probed more often than its check says until it is found well for the first time: it waits for
+// that to be used. Few are asked so often, or many less often; and none for longer than it may take a server to start.
+const (
+	settleEach  = 200 * time.Millisecond
+	settleShare = 2 * time.Millisecond // for each of those that settle: 500 probes a second for all
+	settleFor   = time.Minute
+)
+
+// settle notes whether the server of a visit settles.
+func (c *checker) settle(v *visit, now time.Time) {
+	known := v.server.Checked()
+	is := !v.off && known != nil && !known.Proven && now.Sub(v.began) < settleFor
+	if is != v.settles {
+		v.settles = is
+		if is {
+			c.settles++
+		} else {
+			c.settles--
+		}
+	}
+}
+
+// rest is the time until the next probe.
+func (c *checker) rest(v *visit) time.Duration {
+	d := interval(v.plan)
+	if v.settles {
+		d = min(d, max(settleEach, time.Duration(c.settles)*settleShare))
+	}
+	return d
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -191,6 +225,7 @@ func (p *Proxy) probed(s *route.Server, plan *route.Plan, r route.Result) {
 	if k == nil {
 		return
 	}
+	p.serverCame(s.Backend)
 	fields := []zap.Field{
 		zap.String("backend", s.Backend), zap.String("server", s.Name), zap.String("task", s.Task),
 		zap.String("check", string(r.Status)), zap.Int("code", r.Code), zap.String("info", r.Text), zap.Duration("took", r.Took),

@@ -244,13 +244,12 @@ func TestMarathonsGoodWordOnAServerThatIsDownHasItProbedAtOnce(t *testing.T) {
 		c := newCheckers(t)
 		c.result = route.Result{Status: route.L4CON}
 		servers := c.set(1, false, "/", time.Hour)
-		c.after(time.Second, func() {})
-		c.mu.Lock()
-		c.result = route.Result{Status: route.L7OK, Code: 200}
-		c.mu.Unlock()
+		c.after(5*time.Minute, func() { // it does not settle any more
+			c.result, c.found = route.Result{Status: route.L7OK, Code: 200}, 0
+		})
 		c.set(1, true, "/", time.Hour)
 		c.after(time.Second, func() {
-			if c.found != 2 || servers[0].Health() != route.Up {
+			if c.found != 1 || servers[0].Health() != route.Up {
 				t.Errorf("%d probes, and it is %v", c.found, servers[0].Health())
 			}
 		})
@@ -266,6 +265,64 @@ func TestAShorterIntervalHoldsAtOnce(t *testing.T) {
 		c.after(each, func() {
 			if c.found < 20 {
 				t.Errorf("%d of 20 were probed within the new interval", c.found)
+			}
+		})
+	})
+}
+
+func TestANewServerIsProbedOftenUntilItIsFoundWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCheckers(t)
+		c.result = route.Result{Status: route.L4CON}
+		s := c.set(1, false, "/", each)[0]
+		c.after(5*time.Second, func() {
+			if n := len(c.asked[s.Addr]); n < 24 || n > 26 {
+				t.Errorf("probed %d times in its first 5 s", n)
+			}
+			c.result = route.Result{Status: route.L7OK, Code: 200}
+		})
+		c.after(500*time.Millisecond, func() {
+			if s.Health() != route.Up {
+				t.Error("it is well, and not up after half a second")
+			}
+			clear(c.asked)
+		})
+		c.after(5*each, func() {
+			if n := len(c.asked[s.Addr]); n < 4 || n > 6 {
+				t.Errorf("once it was up, it was probed %d times in five intervals", n)
+			}
+			c.result = route.Result{Status: route.L4CON}
+		})
+		c.after(5*each, func() { clear(c.asked) }) // it goes down
+		c.after(5*each, func() {
+			if n := len(c.asked[s.Addr]); s.Health() != route.Down || n < 4 || n > 6 {
+				t.Errorf("once it was down again (%v), it was probed %d times in five intervals", s.Health(), n)
+			}
+		})
+	})
+}
+
+func TestManyNewServersTogetherAreNotProbedTooOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCheckers(t)
+		c.result = route.Result{Status: route.L4CON}
+		c.set(1000, false, "/", each)
+		c.after(20*time.Second, func() {
+			if c.found < 8000 || c.found > 12000 {
+				t.Errorf("%d probes in 20 s", c.found)
+			}
+		})
+		servers := c.set(10, false, "/", each) // the others go
+		c.after(each, func() { c.found = 0 })
+		c.after(10*time.Second, func() {
+			if c.found < 490 || c.found > 510 {
+				t.Errorf("%d probes of ten servers in 10 s", c.found)
+			}
+		})
+		c.after(time.Minute, func() { c.found = 0 })
+		c.after(5*each, func() {
+			if c.found < 40 || c.found > 60 {
+				t.Errorf("%d servers that never were well were probed %d times in five intervals", len(servers), c.found)
 			}
 		})
 	})

@@ -23,6 +23,7 @@ type clientConn struct {
 	out   atomic.Uint64
 
 	spent atomic.Bool // what is still to come on it is no request
+	late  bool        // there was no memory left when it came
 
 	wire       *wire  // what TLS runs on, nil without TLS
 	serverName string // what the client asked for by SNI
@@ -41,8 +42,9 @@ type clientConn struct {
 
 func (p *Proxy) newClientConn(c net.Conn, o *port, front *route.Stats) *clientConn {
 	o.conns.Add(1)
+	p.crowd.clients.Add(1)
 	countConn(front, noLoop, time.Now())
-	cc := &clientConn{Conn: c, proxy: p, port: o, front: front, source: addrPort(c.RemoteAddr()), local: addrPort(c.LocalAddr())}
+	cc := &clientConn{Conn: c, proxy: p, port: o, front: front, source: addrPort(c.RemoteAddr()), local: addrPort(c.LocalAddr()), late: p.memory.full()}
 	cc.from, cc.onPort = cc.source.Addr().String(), strconv.Itoa(int(cc.local.Port()))
 	return cc
 }
@@ -138,6 +140,7 @@ func (c *clientConn) Close() error {
 // end is the end of the connection, which is closed and on which nobody works any more.
 func (c *clientConn) end() {
 	c.finish()
+	c.proxy.crowd.clients.Add(-1)
 	c.front.Sessions.Dec()
 	c.port.conns.Done()
 }

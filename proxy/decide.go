@@ -15,6 +15,7 @@ type Action struct {
 	Location string         // with Redirected: where to
 	Cookie   string         // with Redirected: what is set on the way, empty for nothing
 	Status   int            // that the client is answered, 0 for the failure's own
+	Pin      string         // of a canary group's cookie, which the client is to get; empty if it has it, or needs none
 	Auth     *route.Auth    // what the client must show first, nil for nothing: to be asked before anything else is done
 
 	page  *errorPage     // told in the place of our answer, nil for that
@@ -54,6 +55,7 @@ func find(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) (a Act
 	switch l.Spec.Entry {
 	case route.ByHost:
 		a.Backend, a.Rule = t.MatchRequest(route.NormalHost(r.Host), r.Path, r, tr)
+		a.share(t, r)
 	case route.ByAppID:
 		if id := r.field("X-Marathon-App-Id"); id != "" {
 			a.Backend, a.Rule = t.MatchApp(id, tr)
@@ -62,6 +64,22 @@ func find(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) (a Act
 		a.Backend = t.Backend(l.Spec.Backend)
 	}
 	return a
+}
+
+// share chooses among the backends of a canary group.
+func (a *Action) share(t *route.Table, r *Request) {
+	if a.Backend == nil || a.Backend.Spec.Canary.Group == "" {
+		return
+	}
+	pin, sticky := r.cookie(a.Backend.Spec.Canary.Cookie), ""
+	if name := a.Backend.Spec.Sticky; name != "" {
+		sticky = r.cookie(name)
+	}
+	b, shared := t.Cohort(a.Backend, a.Rule, pin, sticky)
+	a.Backend = b
+	if cohort := b.Spec.Canary.Cohort; shared && cohort != pin {
+		a.Pin = cohort
+	}
 }
 
 // admit says what stands between a request and its backend: a redirect to https comes before a password is asked for, so that none

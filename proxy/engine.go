@@ -16,7 +16,7 @@ type looper interface {
 	serve(hard context.Context, o *port) // accepts until the port stops, then lets its connections finish until hard ends
 	idle(s *route.Server)                // as Proxy.idle
 	drop(s *route.Server)                // as Proxy.drop
-	cut() int                            // ends all that runs on servers and says how much that was
+	cut(w what) int                      // ends what runs on servers and says how much that was
 }
 
 // looped says whether the loops serve a listener's port. They do not speak TLS yet.

@@ -20,6 +20,10 @@ type exchange struct {
 	status  int // sent to the client, 0 if none was
 	retries int
 
+	entered bool         // it runs on its backend without having waited
+	place   *route.Place // where it waited for its backend to have room
+	called  bool         // its turn has come
+
 	began     time.Time
 	tried     time.Time // when the last try began
 	connected time.Time // zero if no server was
@@ -72,17 +76,25 @@ func (x *exchange) countHTTP(s *route.Stats) {
 	}
 }
 
-// newer is the backend in the present table, if who was let in to the one of then is let in to it, too. A change that is taking effect
-// is waited for: it has told servers to drain before their successors can be seen.
+// newer is the backend in the present table, if who was let in to the one of then is let in to it, too. Where that is of a canary
+// group and has no server, it is another of the group. A change that is taking effect is waited for: it has told servers to drain before
+// their successors can be seen.
 func (x *exchange) newer() *route.Backend {
 	x.proxy.swapping.Lock()
 	t := x.proxy.table.Load()
 	x.proxy.swapping.Unlock()
 	then := &x.action.Backend.Spec
-	if b := t.Backend(then.Name); b != nil && b.Spec.GuardedAs(then) {
-		return b
+	b := t.Backend(then.Name)
+	if b != nil && !b.Spec.GuardedAs(then) {
+		b = nil
 	}
-	return nil
+	if then.Canary.Group != "" && (b == nil || b.Usable() == 0) {
+		if other := t.StandIn(x.action.Backend, x.action.Rule); other != nil {
+			x.action.Pin = "" // the client's next request is given its place
+			return other
+		}
+	}
+	return b
 }
 
 // take begins a try: its server, which has one more request in flight, has it until it is left for another or the exchange is finished.
@@ -135,6 +147,9 @@ func (x *exchange) answer(now time.Time) {
 func (x *exchange) blame(f Failure, now time.Time) {
 	if s := x.try.server; s != nil && (f.row().retry == unsent || f == ServerClosed && x.fresh) {
 		s.Shun(now)
+		if f.row().retry == unsent {
+			x.proxy.recheck.add(s)
+		}
 	}
 }
 
@@ -170,6 +185,7 @@ func (x *exchange) finish(in, out uint64, now time.Time) {
 		x.total(b.Stats, in, out)
 		x.times(b.Stats, now)
 		b.Stats.Sessions.Dec()
+		x.goOut()
 		for _, c := range x.failure.row().back {
 			x.count(c, 1)
 		}

@@ -33,3 +33,17 @@ func (c Checker) Run(ctx context.Context)                        { c.c.run(ctx) 
 func Answer(r io.Reader) route.Result { return answer(r, "") }
 func Target(path string) string       { return target(path) }
 func Failed(err error) route.Result   { return failed(err, "late", "bad") }
+
+// Holds are the queues of held requests.
+type Holds struct{ h *holds }
+
+func NewHolds(o Options) Holds { return Holds{newHolds(&o)} }
+
+func (h Holds) Enter(b *route.Backend, bytes int, longest time.Duration, done func(Failure)) (leave func()) {
+	if w := h.h.enter(b, bytes, longest, done); w != nil {
+		return w.leave
+	}
+	return nil
+}
+
+func (h Holds) Release(backend string) { h.h.release(backend, OK) }

@@ -14,6 +14,7 @@ const (
 	HeadTooLarge
 	HeadTooSlow
 	ClientLeftAsking
+	NoMemory
 	MethodRefused
 	TargetTooLong
 	TooManyFields
@@ -24,7 +25,11 @@ const (
 	Forbidden
 	Unauthorized
 	AuthBusy
+	QueueFull
+	QueueTimeout
 	NoServer
+	HeldTooLong
+	ClientLeftHeld
 	ConnectRefused
 	ConnectTimeout
 	ClientLeftConnecting
@@ -65,6 +70,8 @@ var failures = [numFailures]failure{
 	HeadTooSlow:   {name: "head too slow", status: 408, term: "cR", front: errReq, doc: "the head was not whole in time"},
 	ClientLeftAsking: {name: "client left asking", logged: -1, term: "CR", front: errReq,
 		doc: "the client went away before the head of its request was whole"},
+	NoMemory: {name: "out of memory", status: 503, term: "RC", front: []route.Count{route.DeniedConn},
+		doc: "nearly all of the memory that GOMEMLIMIT allows is in use, so no new connection is served"},
 	MethodRefused: {name: "method refused", status: 405, term: "PR", front: errReq, doc: "CONNECT is not offered"},
 	TargetTooLong: {name: "target too long", status: 414, term: "PR", front: errReq, doc: "path and query are longer than 8 KB"},
 	TooManyFields: {name: "too many fields", status: 431, term: "PR", front: errReq, doc: "the head has more than 100 fields"},
@@ -79,7 +86,15 @@ var failures = [numFailures]failure{
 	Unauthorized: {name: "unauthorized", status: 401, term: "PR", doc: "the service wants a user and a password, and these were not shown"},
 	AuthBusy: {name: "passwords busy", status: 503, term: "PR", front: []route.Count{route.DeniedReq}, back: []route.Count{route.DeniedReq},
 		doc: "more passwords wait to be checked than can be checked in time"},
+	QueueFull: {name: "queue full", status: 503, term: "SQ", back: []route.Count{route.ErrConn},
+		doc: "as many requests run on the backend as may, and too many wait already"},
+	QueueTimeout: {name: "queue timeout", status: 503, term: "sQ", back: []route.Count{route.ErrConn},
+		doc: "the backend had no room for one more request in time"},
 	NoServer: {name: "no server", status: 503, term: "SC", back: []route.Count{route.ErrConn}, doc: "the backend has no usable server"},
+	HeldTooLong: {name: "held too long", status: 503, term: "sQ", back: []route.Count{route.ErrConn},
+		doc: "the request was held, as the service's HOLD asks, and no server came in time"},
+	ClientLeftHeld: {name: "client left while held", logged: 499, term: "CQ", back: clientAbort,
+		doc: "the client went away while its request was held"},
 
 	ConnectRefused: {name: "connect refused", status: 503, term: "SC", retry: unsent, back: []route.Count{route.ErrConn},
 		doc: "no connection to a server, after retries"},

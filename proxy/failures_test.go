@@ -327,6 +327,75 @@ func TestAServerThatRefusesIsShunnedForAWhile(t *testing.T) {
 	}
 }
 
+// So it is when an app grows whose tasks listen late.
+func TestARequestThatManyServersRefuseReachesTheOneThatLives(t *testing.T) {
+	for _, mode := range []route.Mode{route.HTTP, route.TCP} {
+		r, port := newRig(t, proxy.Options{}), freePort(t)
+		var servers []netip.AddrPort
+		for range 9 {
+			servers = append(servers, refusing(t))
+		}
+		r.apply(service(mode, port, append(servers, named(t, "alive"))...))
+		req, _ := http.NewRequest("POST", url(port, "/"), strings.NewReader("pay"))
+		if resp, body := do(t, req); resp.StatusCode != 200 || body != "alive" {
+			t.Errorf("%s: %d %q", mode, resp.StatusCode, body)
+		}
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	}
+}
+
+// Where all are known to refuse, no request asks them all.
+func TestARequestThatNobodyTakesIsNotTriedEverywhere(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	var servers []netip.AddrPort
+	for range 10 {
+		servers = append(servers, refusing(t))
+	}
+	r.apply(service(route.HTTP, port, servers...))
+	tries := func() (n uint64) {
+		for _, s := range r.backend(port).Servers {
+			n += s.Stats.Sum(route.Sessions)
+		}
+		return n
+	}
+	for _, want := range []uint64{10, 14} {
+		if resp, _ := get(t, url(port, "/")); resp.StatusCode != 503 {
+			t.Errorf("%d", resp.StatusCode)
+		}
+		if got := tries(); got != want {
+			t.Errorf("%d tries so far, want %d", got, want)
+		}
+		for _, s := range r.backend(port).Servers {
+			s.Shun(time.Now().Add(time.Hour))
+		}
+	}
+}
+
+// However long it is to be shunned: once it can be connected to, it has its turn.
+func TestAServerThatRefusedForLongHasItsTurnSoonAfterItIsBack(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	down := refusing(t)
+	r.apply(service(route.HTTP, port, down, named(t, "alive")))
+	server := r.backend(port).Servers[0]
+	for server.Grade() != route.Shunned {
+		get(t, url(port, "/"))
+	}
+	server.Shun(time.Now().Add(time.Hour))
+	for range 10 {
+		if _, body := get(t, url(port, "/")); body != "alive" {
+			t.Fatalf("%q", body)
+		}
+	}
+	l, err := net.Listen("tcp", down.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "back") })}
+	go s.Serve(l)
+	defer s.Close()
+	eventually(t, "it serves again", func() bool { _, body := get(t, url(port, "/")); return body == "back" })
+}
+
 func TestTheOnlyServerIsNeverShunned(t *testing.T) {
 	r, port := newRig(t, proxy.Options{}), freePort(t)
 	addr := named(t, "only")

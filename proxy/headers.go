@@ -82,10 +82,7 @@ func requestEdits(edits []Edit, r *Request, b *route.Backend, trusted []netip.Pr
 	if proto := r.field("X-Forwarded-Proto"); !r.wrote("X-Forwarded-Proto") && (proto == "" || !trusts(trusted, r.Source.Addr())) {
 		edits = append(edits, Edit{Set, "X-Forwarded-Proto", r.scheme()})
 	}
-	if b.Spec.Sticky != "" {
-		edits = hideCookie(edits, r, b.Spec.Sticky)
-	}
-	return edits
+	return hideCookies(edits, r, b.Spec.Sticky, b.Spec.Canary.Cookie)
 }
 
 func (r *Request) scheme() string {
@@ -100,9 +97,9 @@ func trusts(networks []netip.Prefix, a netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
-// hideCookie takes the persistence cookie out of what the server sees (HAProxy's "cookie ... indirect").
-func hideCookie(edits []Edit, r *Request, name string) []Edit {
-	if r.cookie(name) == "" {
+// hideCookies takes our own cookies out of what the server sees (HAProxy's "cookie ... indirect"): those of two names, empty for none.
+func hideCookies(edits []Edit, r *Request, one, two string) []Edit {
+	if !r.hasCookie(one) && !r.hasCookie(two) {
 		return edits
 	}
 	edits = append(edits, Edit{Op: Remove, Name: "Cookie"})
@@ -110,18 +107,19 @@ func hideCookie(edits []Edit, r *Request, name string) []Edit {
 		if !f.is("Cookie") {
 			continue
 		}
-		if rest := withoutCookie(f.Value, name); rest != "" {
+		if rest := withoutCookies(f.Value, one, two); rest != "" {
 			edits = append(edits, Edit{Add, "Cookie", rest})
 		}
 	}
 	return edits
 }
 
-func withoutCookie(value, name string) string {
+func withoutCookies(value, one, two string) string {
 	var keep []string
 	for pair := range strings.SplitSeq(value, ";") {
 		pair = strings.TrimSpace(pair)
-		if k, _, _ := strings.Cut(pair, "="); pair != "" && k != name {
+		k, _, _ := strings.Cut(pair, "=")
+		if ours := k != "" && (k == one || k == two); pair != "" && !ours {
 			keep = append(keep, pair)
 		}
 	}
@@ -144,23 +142,27 @@ func responseEdits(edits []Edit, status int, fields []Field, r *Request, a Actio
 	if w := a.Backend.Spec.Rewrite; w.Location != "" {
 		edits = rewriteLocation(edits, fields, w)
 	}
-	if a.Backend.Spec.Sticky == "" || t.sticky {
-		return edits
+	before := len(edits)
+	if k := &a.Backend.Spec; k.Sticky != "" && !t.sticky {
+		edits = append(edits, Edit{Add, "Set-Cookie", cookieLine(k.Sticky, t.server.Cookie, r, a.Rule)})
 	}
-	cookie := a.Backend.Spec.Sticky + "=" + t.server.Cookie + "; path=" + cookiePath(a.Rule) + "; HttpOnly; SameSite=Lax"
+	if a.Pin != "" {
+		edits = append(edits, Edit{Add, "Set-Cookie", cookieLine(a.Backend.Spec.Canary.Cookie, a.Pin, r, a.Rule)})
+	}
+	if len(edits) > before {
+		edits = append(edits, Edit{Add, "Cache-Control", "private"})
+	}
+	return edits
+}
+
+// cookieLine gives the client a cookie of ours.
+func cookieLine(name, value string, r *Request, rule route.Rule) string {
+	line := name + "=" + value + "; path=" + rule.CookiePath() + "; HttpOnly; SameSite=Lax"
 	if r.TLS {
-		cookie += "; Secure"
+		line += "; Secure"
 	}
-	return append(edits, Edit{Add, "Set-Cookie", cookie}, Edit{Add, "Cache-Control", "private"})
+	return line
 }
 
 // statusSwitching is the status that begins a WebSocket (RFC 9110 15.2.2).
 const statusSwitching = 101
-
-// cookiePath keeps apps that share a host from overwriting each other's cookie. Browsers compare it with case, and a ";" would end it.
-func cookiePath(r route.Rule) string {
-	if !strings.HasPrefix(r.Path, "/") || r.IgnoreCase || strings.ContainsAny(r.Path, "; ") {
-		return "/"
-	}
-	return r.Path
-}

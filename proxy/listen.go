@@ -20,13 +20,16 @@ import (
 // port is a bound address and what serves it.
 type port struct {
 	bind     string
+	number   uint16
 	text     string           // its number
 	listener *net.TCPListener // until a loop adopts it
 	http     *http.Server
 	accepted handover      // connections for http
 	done     chan struct{} // closed when accepting has ended
 	conns    sync.WaitGroup
-	leaving  atomic.Bool // answers tell clients to close
+	leaving  atomic.Bool   // answers tell clients to close
+	given    bool          // to a successor, who accepts from it too
+	rest     time.Duration // for how long it accepts when it stops
 
 	handshakes sync.WaitGroup  // of TLS, which hand connections on
 	shaking    context.Context // ends them
@@ -34,6 +37,7 @@ type port struct {
 	fd     int32          // of the listener that the loops have adopted, else 0
 	local  netip.AddrPort // its address
 	ending chan struct{}  // closed to have the loops stop
+	stops  chan struct{}  // closed when accepting is to end
 }
 
 func (o *port) looped() bool { return o.ending != nil }
@@ -48,7 +52,7 @@ func (o *port) unbind() {
 }
 
 // bindPort binds the address of a listener.
-func bindPort(l *route.Listener) (*net.TCPListener, error) {
+func bindPort(l *route.Listener) (*net.TCPListener, *BindError) {
 	addr := l.Spec.Bind.String()
 	if a := l.Spec.Bind.Addr(); !a.IsValid() || a.IsUnspecified() {
 		addr = fmt.Sprintf(":%d", l.Spec.Bind.Port()) // IPv4 and IPv6 on one socket
@@ -121,7 +125,8 @@ func (p *Proxy) serve(hard context.Context, o *port) {
 	p.accept(hard, o)
 	o.leaving.Store(true)
 	close(o.done)
-	o.settle(hard, &running)
+	settle(hard, &running, &o.conns, p.lastAnswer(o))
+	settle(hard, &running, &o.handshakes, newcomers)
 	endHandshakes()
 	o.handshakes.Wait()
 	close(o.accepted.conns)
@@ -130,14 +135,27 @@ func (p *Proxy) serve(hard context.Context, o *port) {
 	}
 }
 
-// lastAnswer is how long clients with an idle connection have to send one more request, whose answer tells them to close.
-const lastAnswer = time.Second
+// lastAnswer is how long clients with an idle connection have to send one more request, whose answer tells them to close. newcomers is how
+// long, after that, those have who were let in just before the end.
+const (
+	lastAnswer = time.Second
+	newcomers  = 4 * time.Second
+)
 
-// settle waits for all connections to close, or for that time.
-func (o *port) settle(hard context.Context, running *sync.WaitGroup) {
+// lastAnswer is that time for the clients of a port. Where a successor serves there is no hurry: a client that asks just when its connection
+// is closed loses its request, so that is left to those that have not asked for long.
+func (p *Proxy) lastAnswer(o *port) time.Duration {
+	if o.given {
+		return max(lastAnswer, p.o.DrainTimeout-newcomers-lastAnswer)
+	}
+	return lastAnswer
+}
+
+// settle waits until a group is done, or for that time. The goroutine it needs is one of running.
+func settle(hard context.Context, running, group *sync.WaitGroup, most time.Duration) {
 	quiet := make(chan struct{})
-	running.Go(func() { o.conns.Wait(); close(quiet) })
-	late := time.NewTimer(lastAnswer)
+	running.Go(func() { group.Wait(); close(quiet) })
+	late := time.NewTimer(most)
 	defer late.Stop()
 	select {
 	case <-quiet:
@@ -151,6 +169,9 @@ func (p *Proxy) accept(hard context.Context, o *port) {
 	for {
 		c, err := o.listener.Accept()
 		switch {
+		case isTimeout(err) && o.waiting(): // the time came while we could not run
+			o.listener.SetDeadline(time.Now().Add(lastAccept))
+			continue
 		case errors.Is(err, net.ErrClosed), isTimeout(err):
 			return
 		case err != nil: // out of descriptors, mostly: existing connections must not suffer
@@ -160,6 +181,10 @@ func (p *Proxy) accept(hard context.Context, o *port) {
 			continue
 		}
 		wait = 0
+		if !p.crowd.room(o) {
+			c.Close()
+			return
+		}
 		p.hand(hard, o, c)
 	}
 }
@@ -196,13 +221,44 @@ func isTimeout(err error) bool {
 // lastAccept is how long a port that closes still accepts what the kernel has queued: closing at once would reset it.
 const lastAccept = 2 * time.Millisecond
 
-// stop ends accepting soon; connections go on.
+// refuse has newcomers be refused, while those whose connection is being made are still let in; false where the kernel cannot.
+func (o *port) refuse() bool {
+	err := errors.ErrUnsupported
+	o.control(func(fd uintptr) { err = turnAway(fd) })
+	return err == nil
+}
+
+// stop ends accepting soon; connections go on. What waits at a port that a successor has, too, is the successor's.
 func (o *port) stop() {
+	close(o.stops)
+	if !o.given {
+		o.rest = lastAccept
+		o.refuse()
+	}
 	if o.looped() {
 		close(o.ending)
 	} else {
-		o.listener.SetDeadline(time.Now().Add(lastAccept))
+		o.listener.SetDeadline(time.Now().Add(o.rest))
 	}
+}
+
+// control does something with the port's descriptor.
+func (o *port) control(f func(fd uintptr)) {
+	if o.looped() {
+		f(uintptr(o.fd))
+		return
+	}
+	if raw, err := o.listener.SyscallConn(); err == nil {
+		raw.Control(f)
+	}
+}
+
+// waiting says that connections still wait to be accepted from a port that stops.
+func (o *port) waiting() (some bool) {
+	if o.rest > 0 {
+		o.control(func(fd uintptr) { some = inQueue(fd) > 0 })
+	}
+	return some
 }
 
 // stopped waits for that and gives the address back.

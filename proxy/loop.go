@@ -36,6 +36,8 @@ type loop struct {
 	tickers        int32
 	over           bool
 	ticked         bool // something may be late
+	ticks          int  // since the last trim
+	largeHeads     int  // that there are at most
 
 	now   time.Time // when the events at hand were collected
 	start time.Time
@@ -63,6 +65,7 @@ type loop struct {
 
 const (
 	tick       = 100 * time.Millisecond // between two looks at what is late
+	trimEach   = 10                     // ticks between two trims
 	mostTurns  = 16                     // reads for one connection before others have theirs
 	mostEvents = 256
 )
@@ -134,6 +137,7 @@ func (l *loop) run() {
 			l.ticked = false
 			l.watchYoung()
 			l.expire()
+			l.relieve()
 		}
 		l.takeTurns()
 	}

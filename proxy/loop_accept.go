@@ -53,6 +53,10 @@ func (l *loop) accept(c *conn) {
 
 // acceptOne takes a connection in; false if there was none to take.
 func (l *loop) acceptOne(c *conn) bool {
+	if l.proxy.crowd.whole() && !l.shedClient() {
+		l.leaveAlone(c)
+		return false
+	}
 	fd, from, e := sysAccept(c.fd)
 	switch e {
 	case 0:
@@ -92,6 +96,11 @@ func (l *loop) starve(c *conn, e syscall.Errno) {
 	for range mostAccepts {
 		l.shed()
 	}
+	l.leaveAlone(c)
+}
+
+// leaveAlone leaves a port alone until the next tick: who comes waits in the kernel's queue.
+func (l *loop) leaveAlone(c *conn) {
 	if c.watched {
 		c.watched = false
 		sysUnwatch(l.epoll, c.fd)
@@ -105,11 +114,16 @@ func (l *loop) shed() bool {
 		l.closeIdle(c)
 		return true
 	}
-	if c := l.keepAlive.first; c != nil {
+	return l.shedClient()
+}
+
+// shedClient gives up the client that has idled longest.
+func (l *loop) shedClient() bool {
+	c := l.keepAlive.first
+	if c != nil {
 		l.closeClient(c)
-		return true
 	}
-	return false
+	return c != nil
 }
 
 // place gives a connection to the loop that has fewest. Mostly that is this one, or nearly so: the kernel wakes whoever waits.
@@ -135,6 +149,7 @@ func (l *loop) welcome(o *port, fd int32, from netip.AddrPort) {
 		return
 	}
 	l.clientsNow.Add(1)
+	l.proxy.crowd.clients.Add(1)
 	c := l.newConn(fd, client)
 	c.port, c.front, c.source, c.local = o, front.Stats, from, o.local
 	if o.local.Addr().IsUnspecified() {
@@ -142,11 +157,16 @@ func (l *loop) welcome(o *port, fd int32, from netip.AddrPort) {
 	}
 	countConn(c.front, l.number, l.now)
 	defer l.rescue(c.ref())
+	full := l.proxy.memory.full()
 	if front.Spec.Mode == route.TCP {
-		l.beginTCP(c)
+		l.beginTCP(c, full)
 		return
 	}
 	c.readable = true // its first bytes came with it
+	if full {
+		l.refuseBytes(c, NoMemory)
+		return
+	}
 	l.asking.anew(c, l.time)
 	l.clientTurn(c)
 	if c.port == o && !c.watched {
@@ -157,6 +177,7 @@ func (l *loop) welcome(o *port, fd int32, from netip.AddrPort) {
 // closeClient ends a client's connection, on which nothing runs.
 func (l *loop) closeClient(c *conn) {
 	l.clientsNow.Add(-1)
+	l.proxy.crowd.clients.Add(-1)
 	c.front.Sessions.Dec()
 	c.port.conns.Done()
 	l.close(c)
@@ -171,10 +192,18 @@ func (l *loop) clients(o *port, f func(*conn)) {
 	}
 }
 
-// closeIdleClients closes the connections on which nothing runs.
-func (l *loop) closeIdleClients(o *port) {
+// closeIdleClients closes the connections on which nothing runs, and if newcomers says so, those that have not sent a request yet. A request
+// that has just come is served.
+func (l *loop) closeIdleClients(o *port, newcomers bool) {
 	l.clients(o, func(c *conn) {
-		if c.trip == nil && len(c.in) == 0 {
+		if c.trip != nil || len(c.in) > 0 || c.shut || c.list == &l.asking && !newcomers {
+			return
+		}
+		r := c.ref()
+		defer l.rescue(r)
+		c.readable = true
+		l.clientTurn(c)
+		if r.alive() && c.trip == nil && len(c.in) == 0 && !c.shut {
 			l.closeClient(c)
 		}
 	})

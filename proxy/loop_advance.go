@@ -24,6 +24,10 @@ func (l *loop) advance(t *trip) {
 // clientGone ends the trip of a client that has left: at the latest a second after that, its server is free for others.
 func (l *loop) clientGone(t *trip) bool {
 	c := t.client
+	if t.phase == holding && (c.broken || c.ended && (t.tunnels || !t.hasBody || t.up.Done())) {
+		l.fail(t, ClientLeftHeld)
+		return true
+	}
 	if t.tunnels || t.phase == tunneling {
 		if c.broken && t.phase != tunneling {
 			l.fail(t, ClientLeftConnecting)

@@ -102,7 +102,7 @@ func (l *loop) frame(t *trip, h []byte) []byte {
 	case framing == h1.Chunked:
 		h = append(h, "Transfer-Encoding: chunked\r\n"...)
 	}
-	if t.uploading() || t.upGone || t.outSent < len(t.out) || t.client.port.leaving.Load() {
+	if t.uploading() || t.upGone || t.outSent < len(t.out) || t.client.port.leaving.Load() || l.proxy.memory.tight() {
 		t.keep = false
 	}
 	switch {

@@ -145,11 +145,15 @@ func (l *loop) beginPreface(c *conn) {
 	l.dispatch(t)
 }
 
-// beginTCP begins the exchange that a connection in tcp mode is.
-func (l *loop) beginTCP(c *conn) {
+// beginTCP begins the exchange that a connection in tcp mode is, and at once ends it if there is no memory left.
+func (l *loop) beginTCP(c *conn, full bool) {
 	t := l.newTrip(c)
 	l.identify(t)
 	l.proxy.begin(&t.exchange, c.port.bind, l.now)
+	if full {
+		l.refuse(t, NoMemory)
+		return
+	}
 	t.action.obey(&t.request, false, nil)
 	if t.action.Failure != OK {
 		l.refuse(t, t.action.Failure)

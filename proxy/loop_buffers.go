@@ -12,9 +12,13 @@ const (
 
 // sizes are those of the buffers that are kept for use again, kept is how many of each.
 var (
-	sizes = [...]int{4 << 10, 16 << 10, 80 << 10}
-	kept  = [...]int{1024, 128, 32}
+	sizes = [...]int{4 << 10, 16 << 10, largeHead, 80 << 10}
+	kept  = [...]int{1024, 128, 64, 32}
+	least = [...]int{128, 16, 4, 4} // that are kept even if nobody takes them
 )
+
+// largeHead has room for the largest head of a request.
+const largeHead = mostHead + 4<<10
 
 // get is an empty buffer with room for n bytes.
 func (l *loop) get(n int) []byte {
@@ -40,4 +44,22 @@ func (l *loop) put(b []byte) {
 			return
 		}
 	}
+}
+
+// trim lets go of a part of what is kept for use again, so that little of it is left some seconds after a flood.
+func (l *loop) trim() {
+	for i, b := range l.buffers {
+		l.buffers[i] = shortened(b, least[i])
+	}
+	l.trips = shortened(l.trips, leastTrips)
+}
+
+// leastTrips are kept even if nobody takes them.
+const leastTrips = 128
+
+// shortened is a list without a quarter of what it has too many.
+func shortened[T any](list []T, least int) []T {
+	n := len(list) - (max(0, len(list)-least)+3)/4
+	clear(list[n:])
+	return list[:n]
 }

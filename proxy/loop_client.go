@@ -27,7 +27,7 @@ func (l *loop) clientTurn(c *conn) {
 	}
 	for c.readable {
 		if len(c.in) == cap(c.in) {
-			c.in = grown(l, c.in)
+			l.growHead(c)
 		}
 		n, e := c.read(c.in[len(c.in):cap(c.in)])
 		switch {
@@ -53,6 +53,30 @@ func grown(l *loop, b []byte) []byte {
 	larger := append(l.get(cap(b)+1), b...)
 	l.put(b)
 	return larger
+}
+
+// mostHeads is how many clients may be in the midst of a head that needs more than a buffer of the usual sizes.
+const mostHeads = 128
+
+// growHead makes room for more of a head. If too many clients take as much, the oldest of them run out of time before theirs.
+func (l *loop) growHead(c *conn) {
+	if c.in = grown(l, c.in); cap(c.in) < largeHead {
+		return
+	}
+	if l.largeHeads++; l.largeHeads <= mostHeads {
+		return
+	}
+	l.largeHeads = 0
+	for other, prev := l.asking.last, (*conn)(nil); other != nil; other = prev {
+		prev = other.prev
+		if cap(other.in) < largeHead {
+			continue
+		}
+		if l.largeHeads++; l.largeHeads > mostHeads/2 && other != c {
+			l.largeHeads--
+			l.guard(other, func() { l.headTooSlow(other) })
+		}
+	}
 }
 
 // tryHead looks whether the head is whole. If it is, or can never be, the client is served: true.

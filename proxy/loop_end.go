@@ -42,6 +42,7 @@ func (l *loop) fail(t *trip, f Failure) {
 func (l *loop) refuse(t *trip, f Failure) {
 	t.fail(f)
 	t.reusable = false
+	t.leaveQueue()
 	t.leaveServer(l)
 	if f.row().status == 0 || !t.http() || t.client.broken {
 		l.abandon(t)

@@ -78,9 +78,9 @@ func (e *loops) drop(s *route.Server) {
 	}
 }
 
-func (e *loops) cut() int {
+func (e *loops) cut(w what) int {
 	var n atomic.Int64
-	e.each(func(l *loop) { n.Add(int64(l.cutAll())) })
+	e.each(func(l *loop) { n.Add(int64(l.cutAll(w))) })
 	return int(n.Load())
 }
 
@@ -132,15 +132,19 @@ func (e *loops) fit(o *port, l *route.Listener) {
 func (e *loops) serve(hard context.Context, o *port) {
 	e.each(func(l *loop) { l.listen(o) })
 	<-o.ending
+	pause(hard, o.rest)
 	e.each(func(l *loop) { l.unlisten(o) })
-	pause(hard, lastAccept)
-	e.all[0].do(func() { e.all[0].acceptRest(o) })
+	if o.rest > 0 {
+		e.all[0].do(func() { e.all[0].acceptRest(o) })
+	}
 	o.leaving.Store(true)
 	close(o.done)
 	var settling sync.WaitGroup
 	defer settling.Wait()
-	o.settle(hard, &settling)
-	e.each(func(l *loop) { l.closeIdleClients(o) })
+	settle(hard, &settling, &o.conns, e.proxy.lastAnswer(o))
+	e.each(func(l *loop) { l.closeIdleClients(o, false) })
+	settle(hard, &settling, &o.conns, newcomers)
+	e.each(func(l *loop) { l.closeIdleClients(o, true) })
 	closed := make(chan struct{})
 	settling.Go(func() { o.conns.Wait(); close(closed) })
 	select {

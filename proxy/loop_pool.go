@@ -108,25 +108,28 @@ func (l *loop) drop(s *route.Server) {
 	}
 	delete(l.pools, s)
 	p.closeIdle(l)
-	p.cut(l)
+	p.cut(l, everything)
 }
 
 // cut ends what runs, and says how much that was.
-func (p *pool) cut(l *loop) (n int) {
-	for p.running != nil {
-		c := p.running
-		p.leave(c)
-		if c.trip != nil {
+func (p *pool) cut(l *loop, w what) (n int) {
+	for c := p.running; c != nil; {
+		next := c.nextInPool
+		if t := c.trip; t == nil {
+			p.leave(c)
+		} else if w.has(t.tunnels || t.phase == tunneling) {
+			p.leave(c)
 			n++
-			l.guard(c, func() { l.fail(c.trip, ServerGoneWaiting) })
+			l.guard(c, func() { l.fail(t, ServerGoneWaiting) })
 		}
+		c = next
 	}
 	return n
 }
 
-func (l *loop) cutAll() (n int) {
+func (l *loop) cutAll(w what) (n int) {
 	for _, p := range l.pools {
-		n += p.cut(l)
+		n += p.cut(l, w)
 	}
 	return n
 }

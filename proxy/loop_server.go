@@ -2,12 +2,47 @@
 
 package proxy
 
-import "syscall"
+import (
+	"syscall"
+
+	"marathon-lb/internal/route"
+)
 
 // dispatch sends the request, or connects the client, to the first server that is chosen.
 func (l *loop) dispatch(t *trip) {
+	if !t.exchange.goIn() {
+		l.lineUp(t)
+		return
+	}
+	l.reachFirst(t)
+}
+
+func (l *loop) reachFirst(t *trip) {
 	next, ok := t.first()
 	l.choose(t, next, ok, NoServer)
+}
+
+// lineUp has the trip wait for its backend to have room. Who makes it may be another loop.
+func (l *loop) lineUp(t *trip) {
+	r := t.client.ref()
+	failed := t.exchange.lineUp(func(p *route.Place) {
+		l.post(func() {
+			if r.alive() && r.trip != nil && r.trip.place == p {
+				l.guard(r.conn, func() {
+					r.trip.admitted()
+					r.conn.unlist()
+					l.reachFirst(r.trip)
+				})
+			}
+		})
+	})
+	if failed != OK {
+		l.refuse(t, failed)
+		return
+	}
+	t.phase = queued
+	l.queue.anew(t.client, l.time)
+	l.watch(t.client)
 }
 
 // choose goes on with what was chosen; if nothing was, the client is told of the failure.
@@ -16,6 +51,8 @@ func (l *loop) choose(t *trip, next try, ok bool, failed Failure) {
 	switch {
 	case !ok:
 		l.refuse(t, failed)
+	case next.hold > 0:
+		l.hold(t, next.hold)
 	case next.pause > 0:
 		t.phase, t.next = pausing, next
 		l.pause.anew(t.client, l.time)
@@ -30,8 +67,8 @@ func (l *loop) choose(t *trip, next try, ok bool, failed Failure) {
 func (l *loop) reachNext(t *trip) {
 	t.client.unlist()
 	next, ok := t.enter(t.next)
-	if !ok {
-		l.refuse(t, t.failed)
+	if !ok || next.hold > 0 {
+		l.choose(t, next, ok, t.failed)
 		return
 	}
 	t.exchange.take(next, l.now)

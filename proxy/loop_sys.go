@@ -86,9 +86,6 @@ func addrOf(a *syscall.RawSockaddrInet6) netip.AddrPort {
 // swapped is a port between the network's order and that of the machine, which has the low byte first.
 func swapped(port uint16) uint16 { return port>>8 | port<<8 }
 
-// mostAhead is what the kernel takes from a server ahead of us. Left to itself it takes tens of megabytes for a client that stops reading.
-const mostAhead = 1 << 20
-
 // sysConnect begins a connection; done says that it stands already.
 func sysConnect(to netip.AddrPort) (fd int32, done bool, e syscall.Errno) {
 	var a syscall.RawSockaddrInet6
@@ -106,6 +103,7 @@ func sysConnect(to netip.AddrPort) (fd int32, done bool, e syscall.Errno) {
 	fd = int32(n)
 	sysSet(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	sysSet(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, mostAhead)
+	sysSet(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, mostUnsent)
 	_, _, e = syscall.RawSyscall(syscall.SYS_CONNECT, n, uintptr(unsafe.Pointer(&a)), size)
 	switch e {
 	case 0:

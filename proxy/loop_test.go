@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -413,6 +414,43 @@ func TestARequestCostsNoAllocation(t *testing.T) {
 	ask() // fills pools
 	if n := testing.AllocsPerRun(2000, ask); n > 0 {
 		t.Errorf("%v allocations for each", n)
+	}
+}
+
+// A row of 3.2: hosts at random. What nobody has is refused from a table.
+func TestARefusalCostsNoAllocation(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{AccessLog: proxy.LogOff}), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{entry("http_in", route.ByHost, port)}, SetBackends: []route.BackendSpec{vhost(t, "a", "a.example")}})
+	const clients = 500
+	conns := make([]net.Conn, clients)
+	for i := range conns {
+		conns[i], _ = dialed(t, port)
+	}
+	requests, answer := make([][]byte, clients), make([]byte, 4096)
+	for i := range requests {
+		requests[i] = fmt.Appendf(nil, "GET / HTTP/1.1\r\nHost: %d.example\r\n\r\n", i)
+	}
+	var before, after runtime.MemStats
+	n := 0
+	ask := func(some int) {
+		for range some {
+			c := conns[n]
+			c.Write(requests[n])
+			if m, _ := c.Read(answer); !bytes.HasPrefix(answer[:m], []byte("HTTP/1.1 503")) {
+				t.Fatalf("got %q", answer[:m])
+			}
+			c.Close()
+			n++
+		}
+	}
+	ask(clients / 2)
+	runtime.ReadMemStats(&before)
+	ask(clients / 2)
+	runtime.ReadMemStats(&after)
+	if each := float64(after.Mallocs-before.Mallocs) / (clients / 2); each > 3 { // some are the test's own, and of a connection
+		t.Errorf("%.1f allocations for each", each)
+	} else {
+		t.Logf("%.1f allocations for each", each)
 	}
 }
 

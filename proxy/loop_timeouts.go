@@ -20,6 +20,7 @@ type waits struct {
 	connect   timeouts
 	server    timeouts // its progress
 	tunnel    timeouts // a byte either way; kept on the client's side
+	queue     timeouts // for a backend to have room; kept on the client's side
 	pause     timeouts // before a server is tried again; kept on the client's side
 	linger    timeouts // for a client to see the last answer
 	pooled    timeouts // idle connections to servers
@@ -80,6 +81,7 @@ func (l *loop) newWaits(t Timeouts) {
 	set(&l.connect, t.Connect, func(c *conn) { l.tryAgain(c.trip, ConnectTimeout) })
 	set(&l.server, t.Server, func(c *conn) { l.fail(c.trip, ServerTimeout) })
 	set(&l.tunnel, t.Tunnel, func(c *conn) { l.fail(c.trip, ServerStalled) })
+	set(&l.queue, t.Queue, func(c *conn) { l.fail(c.trip, QueueTimeout) })
 	set(&l.pause, retryPause, func(c *conn) { l.reachNext(c.trip) })
 	set(&l.linger, lastRead, l.closeClient)
 	set(&l.pooled, idleAgain, l.closeIdle)
@@ -88,7 +90,7 @@ func (l *loop) newWaits(t Timeouts) {
 
 // expire sees to all that is late.
 func (l *loop) expire() {
-	for _, w := range []*timeouts{&l.asking, &l.keepAlive, &l.client, &l.connect, &l.server, &l.tunnel, &l.pause, &l.linger, &l.pooled, &l.starving} {
+	for _, w := range []*timeouts{&l.asking, &l.keepAlive, &l.client, &l.connect, &l.server, &l.tunnel, &l.queue, &l.pause, &l.linger, &l.pooled, &l.starving} {
 		l.expireOf(w)
 	}
 	for key, w := range l.ownTimes {
@@ -102,6 +104,26 @@ func (l *loop) expireOf(w *timeouts) {
 	for c := w.first; c != nil && c.deadline <= l.time; c = w.first {
 		c.unlist()
 		l.guard(c, func() { w.late(c) })
+	}
+}
+
+// idleTight is how long clients may idle while memory is scarce.
+const idleTight = time.Second
+
+// relieve lets go of what is not needed: of little each second, and of all that idles where memory is scarce.
+func (l *loop) relieve() {
+	if l.ticks++; l.ticks >= trimEach {
+		l.ticks = 0
+		l.trim()
+	}
+	if !l.proxy.memory.tight() {
+		return
+	}
+	for c := l.keepAlive.first; c != nil && c.deadline-l.keepAlive.after+int64(idleTight) <= l.time; c = l.keepAlive.first {
+		l.closeClient(c)
+	}
+	for c := l.pooled.first; c != nil; c = l.pooled.first {
+		l.closeIdle(c)
 	}
 }
 

@@ -15,6 +15,7 @@ type trip struct {
 	next   try     // in a pause: what comes after it
 	failed Failure // of the last try, NoServer before the first
 	cancel func()  // while a password is checked: gives up
+	held   *held   // while there is no server and it waits for one
 
 	head    []byte // the request's, as it came: strings of the exchange are views of it
 	out     []byte // the head for the server, and what of the body came with the head
@@ -46,7 +47,9 @@ type phase uint8
 
 const (
 	proving phase = iota // a password is checked
+	queued               // for the backend to have room
 	pausing              // before a server is tried again
+	holding              // until there is a server
 	connecting
 	asking // the request is sent, and the response awaited
 	answering
@@ -71,6 +74,7 @@ func (l *loop) endTrip(t *trip) {
 	if t.cancel != nil {
 		t.cancel()
 	}
+	t.leaveQueue()
 	t.leaveServer(l)
 	t.exchange.finish(t.in, t.sentOut, l.now)
 	t.client.trip = nil

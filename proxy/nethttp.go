@@ -68,6 +68,9 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if proof != nil {
 		failed = e.proxy.gate.check(r.Context(), proof)
 	}
+	if c.late {
+		failed = NoMemory
+	}
 	if failed != OK {
 		x.action.Failure = failed
 	}
@@ -206,21 +209,25 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 	var choice attempts
 	choice.begin(x)
 	out := f.outgoing(ctx)
-	failed := NoServer
+	f.stall.Stop()
+	failed := x.await(ctx)
+	if failed != OK {
+		f.refuse(failed)
+		return nil
+	}
+	failed = NoServer
 	for t, ok := choice.first(); ok; t, ok = choice.again(failed) {
 		f.leave() // the server tried before, whose end must not end this
 		f.stall.Stop()
-		if !pause(ctx, t.pause) {
-			failed = ClientLeftConnecting
-			break
-		}
-		if t, ok = choice.enter(t); !ok {
+		var why Failure
+		if t, why = choice.ready(ctx, t, failed); why != OK {
+			failed = why
 			break
 		}
 		x.take(t, time.Now())
 		f.stall.Reset(x.timeouts().Server)
 		up := x.proxy.upstreams.to(t.server, x.timeouts().Connect)
-		f.leave = up.run(x, func(Failure) { cancel(errServerGone) })
+		f.leave = up.run(x, running{cut: func(Failure) { cancel(errServerGone) }})
 		f.openInterim()
 		resp, err := up.roundTrip(x, out)
 		answered := f.closeInterim()
@@ -362,7 +369,7 @@ func (f *flight) respond(ctx context.Context, resp *http.Response) {
 			h[name] = nil // keeps the library from adding its own
 		}
 	}
-	if f.conn.port.leaving.Load() || x.clientClose() {
+	if f.conn.port.leaving.Load() || x.proxy.memory.tight() || x.clientClose() {
 		h.Set("Connection", "close")
 	}
 	announced := len(resp.Trailer)

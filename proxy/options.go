@@ -9,12 +9,21 @@ import (
 type Options struct {
 	// DrainTimeout is how long a request may still run on a server that left, and on this process after SIGTERM.
 	DrainTimeout time.Duration
+	// TunnelDrainTimeout is how long WebSocket and TCP connections may go on after SIGTERM or an upgrade; as long as requests if zero.
+	TunnelDrainTimeout time.Duration
 	// TrustedProxies are the networks whose X-Forwarded-Proto is believed; what others send is replaced.
 	TrustedProxies []netip.Prefix
 	// AuthScope is where HAPROXY_{n}_AUTH is asked for: all is every HTTP entry of the service, vhost only :80 and :443.
 	AuthScope AuthScope
 	// ServerClose opens a connection to the server for each request, HAProxy's http-server-close.
 	ServerClose bool
+	// MaxConn is how many client connections there may be at a time. If there are as many, those that idle are closed, and new ones wait to be
+	// accepted; half of the files that may be open if zero, since each needs a server, too.
+	MaxConn int
+	// BackendMaxConn is how many requests, tunnels and TCP connections may run on a service at a time, so that one whose servers do not answer
+	// leaves room for others. Half as many again wait in line for up to 30 s, and those are 503 after that, or at once if the line
+	// is full; half of --maxconn if zero.
+	BackendMaxConn int
 	// Engine is what serves HTTP and TCP: loop, which is event loops of our own and what Linux gets without this flag, or nethttp, Go's HTTP
 	// library. Ports with TLS are served by nethttp in any case.
 	Engine Engine
@@ -30,6 +39,10 @@ type Options struct {
 	CertPoll time.Duration
 	// TLSMin is the oldest version of TLS that clients may speak: 1.0, 1.1, 1.2 or 1.3.
 	TLSMin TLSVersion
+	// HoldRequests is how many requests of one service HAPROXY_{n}_HOLD may hold at a time, 0 for none; more are answered 503 at once.
+	HoldRequests uint
+	// HoldBytes is how many bytes the held requests of all services may take; 64 MiB if zero.
+	HoldBytes uint
 	// Timeouts bound each phase of a request; zero fields take Marathon-LB's values.
 	Timeouts Timeouts
 }
@@ -77,5 +90,6 @@ type Timeouts struct {
 	KeepAlive time.Duration // an idle client connection; 60 s
 	Client    time.Duration // without progress of the client; 30 s
 	Server    time.Duration // without progress of the server; 30 s
+	Queue     time.Duration // for a backend to have room; 30 s
 	Tunnel    time.Duration // without a byte either way on a WebSocket or TCP connection; 3600 s
 }

@@ -30,11 +30,15 @@ type Proxy struct {
 	certs     *certStore
 	tls       *tls.Config
 	checks    *checker
+	recheck   *recheck
 	pages     pages
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
 	gate      *gate
+	memory    *memory
+	crowd     *crowd
+	holds     *holds
 
 	swapping sync.Mutex // held from when a change begins to show in servers until it does in the table
 
@@ -44,6 +48,8 @@ type Proxy struct {
 	failed map[string]*BindError // to be bound again
 	wake   chan struct{}         // there are fresh ports
 	ended  bool                  // nobody would serve another port
+	held   bool                  // fresh ports are not served yet
+	take   Take                  // nil without a predecessor
 }
 
 const (
@@ -55,8 +61,11 @@ const (
 func New(o Options, log *zap.Logger) *Proxy {
 	o.Timeouts = o.Timeouts.orDefault()
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 30*time.Second)
+	o.TunnelDrainTimeout = cmp.Or(o.TunnelDrainTimeout, o.DrainTimeout)
+	o.HoldBytes = cmp.Or(o.HoldBytes, 64<<20)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(), gate: newGate(),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(), gate: newGate(), recheck: newRecheck(),
+		memory: newMemory(log), crowd: newCrowd(o), holds: newHolds(&o),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
@@ -78,6 +87,7 @@ func (t Timeouts) orDefault() Timeouts {
 		Connect: cmp.Or(t.Connect, 3*time.Second), Handshake: cmp.Or(t.Handshake, 5*time.Second),
 		Head: cmp.Or(t.Head, 15*time.Second), KeepAlive: cmp.Or(t.KeepAlive, time.Minute),
 		Client: cmp.Or(t.Client, 30*time.Second), Server: cmp.Or(t.Server, 30*time.Second), Tunnel: cmp.Or(t.Tunnel, time.Hour),
+		Queue: cmp.Or(t.Queue, 30*time.Second),
 	}
 }
 
@@ -103,14 +113,12 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.swapping.Unlock()
 	errs = append(errs, p.fit(c.SetListeners)...)
 	p.checks.followChange(c, next)
+	p.brought(c)
 	p.start()
 	p.close(diff.Close)
 	if len(errs) > 0 && len(diff.Close) > 0 { // an address that moved from all interfaces to one was in its own way
 		errs = p.openAll(diff.Open)
 		p.start()
-	}
-	for _, err := range errs {
-		p.zap.Error("a port cannot be opened; it is tried again", zap.Error(err), zap.Duration("each", bindAgain))
 	}
 	for _, s := range diff.Left {
 		p.idle(s)
@@ -168,14 +176,18 @@ func (p *Proxy) openAll(listeners []*route.Listener) (errs []error) {
 // open binds a listener's port.
 func (p *Proxy) open(l *route.Listener) error {
 	bind := route.BindText(l.Spec.Bind)
-	n, err := bindPort(l)
-	if err != nil {
-		p.failed[bind] = err.(*BindError)
-		return err
+	n := p.inherited(bind)
+	if n == nil {
+		var err *BindError
+		if n, err = bindPort(l); err != nil {
+			p.failed[bind] = err
+			return err
+		}
 	}
 	delete(p.failed, bind)
 	o := &port{
-		bind: bind, text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(), done: make(chan struct{}),
+		bind: bind, number: addrPort(n.Addr()).Port(), text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(),
+		done: make(chan struct{}), stops: make(chan struct{}),
 		accepted: handover{conns: make(chan net.Conn), addr: n.Addr()},
 	}
 	if p.looped(l) {
@@ -209,7 +221,7 @@ func (p *Proxy) fit(listeners []route.ListenerSpec) (errs []error) {
 
 // start has Run serve the fresh ports.
 func (p *Proxy) start() {
-	if len(p.fresh) == 0 {
+	if len(p.fresh) == 0 || p.held {
 		return
 	}
 	select {
@@ -264,6 +276,7 @@ func (p *Proxy) Unopened() map[string]bool {
 // Run serves until ctx ends, then drains: no new connection is accepted, what runs may finish until the drain timeout, and what is
 // left is cut. It returns nil, or what keeps it from serving at all.
 func (p *Proxy) Run(ctx context.Context) error {
+	p.crowd.measure() // the limit of open files may have been raised
 	if p.loops != nil {
 		if err := p.loops.open(); err != nil {
 			return err
@@ -279,8 +292,10 @@ func (p *Proxy) Run(ctx context.Context) error {
 	logging.Go(p.log.run)
 	var watching sync.WaitGroup
 	watching.Go(func() { p.certs.run(ctx) })
+	watching.Go(func() { p.memory.run(ctx) })
 	defer watching.Wait()
 	checking.Go(func() { p.checks.run(ctx) })
+	checking.Go(func() { p.recheck.run(ctx) })
 	keep, again := time.NewTicker(keepEach), time.NewTicker(bindAgain)
 	defer keep.Stop()
 	defer again.Stop()
@@ -307,6 +322,9 @@ func (p *Proxy) Run(ctx context.Context) error {
 func (p *Proxy) serveFresh(hard context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.held {
+		return
+	}
 	for _, o := range p.fresh {
 		p.work.Go(func() {
 			if o.looped() {
@@ -324,34 +342,9 @@ func (p *Proxy) bindFailed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for bind := range p.failed {
-		if l := p.Table().ListenerAt(bind); l != nil && p.open(l) == nil {
-			p.zap.Info("a port could be opened after all", zap.String("port", bind))
+		if l := p.Table().ListenerAt(bind); l != nil {
+			_ = p.open(l) // p.failed keeps why not
 		}
 	}
 	p.start()
-}
-
-// drain ends the proxy's life: cut ends what still runs when its time is up.
-func (p *Proxy) drain(cut func()) {
-	p.mu.Lock()
-	p.ended = true
-	p.close(p.Table().Listeners())
-	p.mu.Unlock()
-	ended := make(chan struct{})
-	go func() { p.work.Wait(); close(ended) }()
-	late := time.NewTimer(p.o.DrainTimeout)
-	defer late.Stop()
-	select {
-	case <-ended:
-	case <-late.C:
-		n := 0
-		if p.loops != nil {
-			n = p.loops.cut()
-		}
-		cut()
-		n += p.upstreams.dropAll()
-		p.zap.Warn("the time to drain is up; what still ran was cut", zap.Int("cut", n), zap.Duration("after", p.o.DrainTimeout))
-		<-ended
-	}
-	p.upstreams.dropAll()
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"iter"
 	"net/netip"
 	"strings"
 
@@ -73,16 +74,47 @@ func (r *Request) upgrades() bool {
 	return r.Method == "GET" && !r.Old && !r.Body && r.lists("Connection", "upgrade") && r.lists("Upgrade", "websocket")
 }
 
+// cookies are the values of the cookies of that name.
+func (r *Request) cookies(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, f := range r.Fields {
+			if !f.is("Cookie") {
+				continue
+			}
+			for pair := range strings.SplitSeq(f.Value, ";") {
+				if k, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && k == name && !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // cookie is the value of the first cookie of that name; empty if there is none.
 func (r *Request) cookie(name string) string {
-	for _, f := range r.Fields {
-		if !f.is("Cookie") {
-			continue
-		}
-		for pair := range strings.SplitSeq(f.Value, ";") {
-			if k, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && k == name {
-				return v
-			}
+	for v := range r.cookies(name) {
+		return v
+	}
+	return ""
+}
+
+// hasCookie says whether a cookie of that name came; none has an empty name.
+func (r *Request) hasCookie(name string) bool {
+	if name == "" {
+		return false
+	}
+	for range r.cookies(name) {
+		return true
+	}
+	return false
+}
+
+// stickyCookie is the cookie that names a server of the backend which may take a request; empty if none does. There may be several: of
+// another path, or of another app of the host.
+func (r *Request) stickyCookie(b *route.Backend) string {
+	for v := range r.cookies(b.Spec.Sticky) {
+		if b.BySticky(v) != nil {
+			return v
 		}
 	}
 	return ""
@@ -129,4 +161,13 @@ func (r *Request) idempotent() bool {
 		return true
 	}
 	return false
+}
+
+// size is about how many bytes the head has.
+func (r *Request) size() int {
+	n := len(r.Path) + len(r.Query) + len(r.Host)
+	for _, f := range r.Fields {
+		n += len(f.Name) + len(f.Value)
+	}
+	return n
 }

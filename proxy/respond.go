@@ -47,8 +47,33 @@ var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 // retryAfter is how many seconds a client is asked to wait while there is no table.
 const retryAfter = "1"
 
-// reply is what a client is told of a failure: fields of a head, and the page. After a page the connection is closed; a redirect has
-// none, and the connection goes on.
+// said is what a client is told of a failure: fields of a head, and the page.
+type said struct {
+	fields []Field
+	body   string
+}
+
+// ofStatus is what is said with a status that is not a failure's own.
+func ofStatus(status int) *said {
+	body := page(status)
+	return &said{body: body, fields: []Field{
+		{"Cache-Control", "no-cache"}, {"Connection", "close"}, {"Content-Type", "text/html"}, {"Content-Length", strconv.Itoa(len(body))},
+	}}
+}
+
+// replies are those to the failures that always have the same one: a flood of requests for what is not here shall cost little.
+var replies = func() (all [numFailures]said) {
+	for f := range numFailures {
+		all[f] = *ofStatus(f.row().status)
+		if f == NoTable {
+			all[f].fields = append(all[f].fields, Field{"Retry-After", retryAfter})
+		}
+		all[f].fields = slices.Clip(all[f].fields)
+	}
+	return all
+}()
+
+// reply is what a client is told of a failure. After a page the connection is closed; a redirect has none, and the connection goes on.
 func reply(f Failure, a Action) (fields []Field, body string) {
 	if f == Redirected {
 		fields = []Field{{"Location", a.Location}, {"Content-Length", "0"}}
@@ -64,17 +89,14 @@ func reply(f Failure, a Action) (fields []Field, body string) {
 	if p := a.page; p != nil {
 		return append(slices.Clone(p.fields), Field{"Connection", "close"}, Field{"Content-Length", strconv.Itoa(len(p.body))}), p.body
 	}
-	body = page(a.status(f))
-	fields = []Field{
-		{"Cache-Control", "no-cache"}, {"Connection", "close"}, {"Content-Type", "text/html"}, {"Content-Length", strconv.Itoa(len(body))},
-	}
-	if f == NoTable {
-		fields = append(fields, Field{"Retry-After", retryAfter})
+	r := &replies[f]
+	if status := a.status(f); status != f.row().status {
+		r = ofStatus(status)
 	}
 	if f == Unauthorized {
-		fields = append(fields, Field{"WWW-Authenticate", `Basic realm="` + quoted.Replace(a.Auth.Realm) + `"`})
+		return append(r.fields, Field{"WWW-Authenticate", `Basic realm="` + quoted.Replace(a.Auth.Realm) + `"`}), r.body
 	}
-	return fields, body
+	return r.fields, r.body
 }
 
 // respond gives the answer by way of the standard library.

@@ -31,15 +31,20 @@ func escapeStrange(path string) string {
 	return b.String()
 }
 
-// rewriteLocation puts the path of HTTP_BACKEND_REVPROXY_PATH into the Location fields of a response.
+// rewriteLocation puts the path of HTTP_BACKEND_REVPROXY_PATH into the Location fields of a response. There should be one; each of several
+// stays one.
 func rewriteLocation(edits []Edit, fields []Field, w route.Rewrite) []Edit {
+	changed, begin := false, len(edits)
+	edits = append(edits, Edit{Op: Remove, Name: "Location"})
 	for _, f := range fields {
-		if !f.is("Location") {
-			continue
+		if f.is("Location") {
+			to := publicLocation(f.Value, w)
+			changed = changed || to != f.Value
+			edits = append(edits, Edit{Add, "Location", to})
 		}
-		if to := publicLocation(f.Value, w); to != f.Value {
-			edits = append(edits, Edit{Set, "Location", to})
-		}
+	}
+	if !changed {
+		return edits[:begin]
 	}
 	return edits
 }

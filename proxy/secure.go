@@ -27,6 +27,8 @@ func dialServer(ctx context.Context, s *route.Server, limit time.Duration) (dupl
 	if err != nil {
 		return nil, err
 	}
+	conn.(*net.TCPConn).SetReadBuffer(mostAhead) // where that fails, the system's size is used
+	conn.(*net.TCPConn).SetWriteBuffer(mostUnsent)
 	if !s.TLS {
 		return conn.(*net.TCPConn), nil
 	}

@@ -39,6 +39,12 @@ func TestACookieKeepsAClientOnItsServer(t *testing.T) {
 			t.Errorf("the server saw the cookies %q", got)
 		}
 	}
+	// behind one of another path, which is sent first
+	for range 4 {
+		if resp, body := get(t, url(port, "/"), "Cookie", "mesosphere_server_id=other; "+cookie); body != first || resp.Header.Get("X-Cookie") != "" {
+			t.Errorf("of two cookies the one of %s was not found: %s, the server saw the cookies %q", first, body, resp.Header.Get("X-Cookie"))
+		}
+	}
 	if resp, _ := get(t, url(port, "/"), "Cookie", "mesosphere_server_id=nobody"); resp.Header.Get("Set-Cookie") == "" {
 		t.Error("an unknown cookie was not replaced")
 	}
@@ -56,7 +62,7 @@ func TestACookieKeepsAClientOnItsServer(t *testing.T) {
 	}
 	b := r.Table().Backends()[0]
 	eventually(t, "sticky requests are not counted as balanced", func() bool {
-		return b.Stats.Sum(route.Sessions) == 8 && b.Stats.Sum(route.LoadBalanced) == 3
+		return b.Stats.Sum(route.Sessions) == 12 && b.Stats.Sum(route.LoadBalanced) == 3
 	})
 }
 

@@ -16,6 +16,9 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	if x.action.Failure == OK && x.front.Spec.Mode != route.TCP { // since it was accepted; requests may have to show what bytes cannot
 		x.action.Failure = NoRoute
 	}
+	if c.late {
+		x.action.Failure = NoMemory
+	}
 	x.action.obey(&x.request, false, nil)
 	if x.action.Failure != OK {
 		x.fail(x.action.Failure)
@@ -33,13 +36,16 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 func (x *exchange) dial(ctx context.Context) duplex {
 	var choice attempts
 	choice.begin(x)
-	failed := NoServer
+	failed := x.await(ctx)
+	if failed != OK {
+		x.fail(failed)
+		return nil
+	}
+	failed = NoServer
 	for t, ok := choice.first(); ok; t, ok = choice.again(failed) {
-		if !pause(ctx, t.pause) {
-			failed = ClientLeftConnecting
-			break
-		}
-		if t, ok = choice.enter(t); !ok {
+		var why Failure
+		if t, why = choice.ready(ctx, t, failed); why != OK {
+			failed = why
 			break
 		}
 		x.take(t, time.Now())

@@ -62,16 +62,11 @@ func (p *Proxy) tlsConfig() *tls.Config {
 	return c
 }
 
-// certificateFor chooses by SNI. The certificates of a vhost's own services come before those for all.
+// certificateFor chooses by SNI.
 func (p *Proxy) certificateFor(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	w := h.Conn.(*wire)
-	host, set := strings.ToLower(strings.TrimSuffix(h.ServerName, ".")), w.certs
-	if w.listener.Entry == route.ByHost && host != "" {
-		if own := p.certs.view.Load().host(host); own != nil {
-			set = own
-		}
-	}
-	return set.pick(host, h), nil
+	host := strings.ToLower(strings.TrimSuffix(h.ServerName, "."))
+	return p.certs.view.Load().choice(w.listener, w.certs, host).pick(host, h), nil
 }
 
 // wire is the encrypted side of a client's connection.

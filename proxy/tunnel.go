@@ -26,7 +26,7 @@ func (x *exchange) tunnel(client, server side) Failure {
 	idle := x.timeouts().Tunnel
 	t.idle = time.AfterFunc(idle, func() { t.cut(ServerStalled) })
 	defer t.idle.Stop()
-	defer x.proxy.upstreams.to(x.try.server, x.timeouts().Connect).run(x, func(Failure) { t.cut(ServerGone) })()
+	defer x.proxy.upstreams.to(x.try.server, x.timeouts().Connect).run(x, running{cut: func(Failure) { t.cut(ServerGone) }, tunnel: true})()
 	var both sync.WaitGroup
 	both.Go(func() { t.pump(server, client, idle, ClientCut) })
 	both.Go(func() { t.pump(client, server, idle, ServerCut) })

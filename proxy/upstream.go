@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +29,13 @@ type upstream struct {
 	once *http.Transport
 
 	mu      sync.Mutex
-	running map[*exchange]func(Failure) // how to cut each
+	running map[*exchange]running
+}
+
+// running is what runs on a server.
+type running struct {
+	cut    func(Failure)
+	tunnel bool
 }
 
 const (
@@ -35,6 +43,13 @@ const (
 	idleOnce     = time.Second
 	mostIdle     = 256      // connections kept per server and kind
 	mostResponse = 64 << 10 // bytes of a response's head
+)
+
+// What the kernel holds of each connection to a server. Left to itself it takes tens of megabytes ahead of a client that stops reading, or of
+// a server that does: and then from the client, too, for it makes as much room there as was taken before.
+const (
+	mostAhead  = 1 << 20   // from the server, before we take it
+	mostUnsent = 512 << 10 // from us, before the server takes it
 )
 
 func newUpstreams() *upstreams {
@@ -72,7 +87,7 @@ func (u *upstreams) drop(s *route.Server) {
 	u.mu.Unlock()
 	if up != nil {
 		up.closeIdle()
-		up.cut()
+		up.cut(everything)
 	}
 }
 
@@ -85,13 +100,24 @@ func (u *upstreams) dropAll() int {
 	n := 0
 	for _, up := range all {
 		up.closeIdle()
-		n += up.cut()
+		n += up.cut(everything)
+	}
+	return n
+}
+
+// cut ends what runs on servers and says how much that was.
+func (u *upstreams) cut(w what) (n int) {
+	u.mu.Lock()
+	all := slices.Collect(maps.Values(u.of))
+	u.mu.Unlock()
+	for _, up := range all {
+		n += up.cut(w)
 	}
 	return n
 }
 
 func newUpstream(s *route.Server) *upstream {
-	u := &upstream{server: s, running: map[*exchange]func(Failure){}}
+	u := &upstream{server: s, running: map[*exchange]running{}}
 	u.again, u.once = u.transport(idleAgain), u.transport(idleOnce)
 	return u
 }
@@ -123,9 +149,9 @@ func (u *upstream) roundTrip(x *exchange, r *http.Request) (*http.Response, erro
 }
 
 // run notes how to cut an exchange that runs here; the func it returns ends that.
-func (u *upstream) run(x *exchange, cut func(Failure)) (end func()) {
+func (u *upstream) run(x *exchange, r running) (end func()) {
 	u.mu.Lock()
-	u.running[x] = cut
+	u.running[x] = r
 	u.mu.Unlock()
 	return func() {
 		u.mu.Lock()
@@ -134,16 +160,21 @@ func (u *upstream) run(x *exchange, cut func(Failure)) (end func()) {
 	}
 }
 
-// cut ends all that runs here, and says how much that was.
-func (u *upstream) cut() int {
+// cut ends what runs here, and says how much that was.
+func (u *upstream) cut(w what) (n int) {
+	var cut []func(Failure)
 	u.mu.Lock()
-	running := u.running
-	u.running = map[*exchange]func(Failure){}
-	u.mu.Unlock()
-	for _, cut := range running {
-		cut(ServerGoneWaiting)
+	for x, r := range u.running {
+		if w.has(r.tunnel) {
+			delete(u.running, x)
+			cut = append(cut, r.cut)
+		}
 	}
-	return len(running)
+	u.mu.Unlock()
+	for _, f := range cut {
+		f(ServerGoneWaiting)
+	}
+	return len(cut)
 }
 
 func (u *upstream) closeIdle() {

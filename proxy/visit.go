@@ -8,11 +8,13 @@ import (
 
 // visit is the next probe of a server.
 type visit struct {
-	server *route.Server
-	plan   *route.Plan
-	due    time.Time
-	place  int  // in the agenda, -1 while the probe is under way
-	off    bool // the server is not to be probed any more, or by another question
+	server  *route.Server
+	plan    *route.Plan
+	due     time.Time
+	began   time.Time // when the server was first to be probed so
+	place   int       // in the agenda, -1 while the probe is under way
+	settles bool      // the server is new, and was not found well yet
+	off     bool      // the server is not to be probed any more, or by another question
 }
 
 // agenda is a heap of visits, the next one first.

@@ -99,7 +99,7 @@ var columns = [...]column{
 	{"pid", "FBS", asKey, func(*row) cell { return num(1) }}, // the process number, not the operating system's
 	{"iid", "FBS", asKey, of(func(r *row) int64 { return int64(r.iid) })},
 	{"sid", "FBS", asKey, of(func(r *row) int64 { return int64(r.sid) })},
-	{"throttle", "S", asAverage, never},
+	{"throttle", "S", asAverage, throttle},
 	{"lbtot", "BS", asTotal, counter(route.LoadBalanced)},
 	{"tracked", "", asWord, nil},
 	{"type", "FBS", asSetting, of(func(r *row) int64 { return int64(r.kind) })},

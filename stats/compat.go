@@ -56,6 +56,11 @@ func getPIDs(w http.ResponseWriter, _ *http.Request) {
 	sendText(w, http.StatusOK, strconv.Itoa(os.Getpid()))
 }
 
+// getConfig is what is served, as a configuration of HAProxy, without the hashes of passwords: anybody may ask.
+func (s *Server) getConfig(w http.ResponseWriter, _ *http.Request) {
+	sendText(w, http.StatusOK, s.src.HAProxy())
+}
+
 // vhostMap is the table that map mode had for :80 and :443: a line for each host of services without PATH and AUTH that let
 // anybody in.
 func (s *Server) vhostMap(w http.ResponseWriter, _ *http.Request) {

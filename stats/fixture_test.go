@@ -2,12 +2,14 @@ package stats_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -162,6 +164,12 @@ func source(table *route.Table, now time.Time) stats.Source {
 		Verdicts: func() []route.Verdict {
 			return []route.Verdict{{App: "/web", Port: 10001, Backend: "web_10001", Why: route.Exposed}}
 		},
+		Explain: func(q route.Question) (route.Explanation, error) {
+			if q.Target == "ftp://x" {
+				return route.Explanation{}, errors.New("ftp is no scheme <that> is served")
+			}
+			return route.Explanation{Question: q.Target, Answer: "asked with " + strings.Join(append([]string{q.Method, q.From}, q.Header...), "|")}, nil
+		},
 		Marathons: func() []stats.Marathon {
 			return []stats.Marathon{{
 				Up: true, Since: now.Add(-time.Hour), Endpoint: "http://m1.example:8080", Leader: "m1.example:8080",
@@ -169,8 +177,9 @@ func source(table *route.Table, now time.Time) stats.Source {
 				ReadErrors: map[string]uint64{"timeout": 3, "status": 1},
 			}}
 		},
-		Ready:  func() bool { return true },
-		Resync: func() {},
+		Ready:   func() bool { return true },
+		Resync:  func() {},
+		HAProxy: func() string { return "global\n" },
 		Certificates: func() []stats.Certificate {
 			return []stats.Certificate{{Source: "/certs/a.pem", Hosts: []string{"a.example", "*.a.example"}, NotAfter: time.Unix(1900000000, 0)}}
 		},

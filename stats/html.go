@@ -38,6 +38,7 @@ type page struct {
 	Groups                []group
 	Columns               []pageColumn
 	Cards                 []*card
+	Explained             *explained // nil where nothing was asked
 }
 
 // card is a proxy on the page: its frontend, its servers and its backend in one table, as HAProxy shows a "listen" section.
@@ -46,11 +47,12 @@ type card struct {
 	Rows        []*row
 }
 
-func writeHTML(w io.Writer, q query, rd *reading) error {
+func writeHTML(w io.Writer, q query, rd *reading, x *explained) error {
 	node, _ := os.Hostname() // a host without a name shows none
 	p := page{
 		reading: *rd, Version: rd.version, Node: node, Uptime: uptime(rd.uptime()), PID: os.Getpid(), Threads: runtime.GOMAXPROCS(0),
 		Style: template.CSS(pageCSS), Query: q, Banner: banners[q.code], Groups: pageGroups, Columns: pageColumns, Cards: cards(rd.view),
+		Explained: x,
 	}
 	b := bufio.NewWriterSize(w, 32<<10)
 	if err := pageTemplate.Execute(b, &p); err != nil {
@@ -128,6 +130,8 @@ func (p *page) CSV() string   { q := p.Query; q.format = formatCSV; return q.tar
 func (p *page) JSON() string  { q := p.Query; q.format = formatJSON; return q.target() }
 func (p *page) Scope() string { return p.Query.scope }
 func (p *page) Hides() bool   { return p.Query.hideDown }
+func (p *page) Asked() string { return p.Query.explain }
+func (p *page) From() string  { return p.Query.from }
 
 func (p *page) Toggled() string {
 	q := p.Query

@@ -52,7 +52,7 @@ var pageColumns = []pageColumn{
 	{"Server", "Chk", checkCell("chkfail", 3)},
 	{"Server", "Dwn", plainCell("chkdown")},
 	{"Server", "Dwntme", ageCell("downtime")},
-	{"Server", "Thrtle", centred(limitCell("throttle"))},
+	{"Server", "Thrtle", throttleCell},
 }
 
 var pageGroups = func() []group {
@@ -92,13 +92,16 @@ func limitCell(name string) func(*row) pageCell {
 	}
 }
 
-// centred is the same cell in the middle of its column.
-func centred(cell func(*row) pageCell) func(*row) pageCell {
-	return func(r *row) pageCell {
-		c := cell(r)
-		c.class = "ac"
-		return c
+// throttleCell is the weight of a server that warms up.
+func throttleCell(r *row) pageCell {
+	c := pageCell{class: "ac"}
+	switch {
+	case r.warms:
+		c.text = template.HTML(fmt.Sprintf("%d %%", r.warmth))
+	case r.kind == server:
+		c.text = "-"
 	}
+	return c
 }
 
 func withTip(cell func(*row) pageCell, tip func(*row) []tip) func(*row) pageCell {

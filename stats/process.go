@@ -86,7 +86,7 @@ var processMetrics = [...]processMetric{
 	{name: "haproxy_process_pool_failures_total", typ: counted, help: "Failed allocations: always 0.", value: always(0)},
 	{name: "haproxy_process_max_fds", typ: gauged, help: "Limit of open files.", value: nofile},
 	{name: "haproxy_process_max_sockets", typ: gauged, help: "Limit of open sockets: that of open files.", value: nofile},
-	{name: "haproxy_process_max_connections", typ: gauged, help: "Connections the open files suffice for.", value: maxConns},
+	{name: "haproxy_process_max_connections", typ: gauged, help: "Client connections there may be at a time.", value: maxConns},
 	{name: "haproxy_process_hard_max_connections", typ: gauged, help: "As max_connections.", value: maxConns},
 	{name: "haproxy_process_current_connections", typ: gauged, help: "Open client connections.",
 		value: ofFrontends(func(r *row) int64 { return r.scur })},

@@ -32,8 +32,12 @@ func (s *Server) read() reading {
 	if s.src.Unopened != nil {
 		unopened = s.src.Unopened()
 	}
+	most := maxConn(nofile)
+	if s.src.MaxConn != nil {
+		most = s.src.MaxConn()
+	}
 	rd := reading{
-		view: newView(t, s.own, unopened, maxConn(nofile), now), version: s.src.Version, started: s.started,
+		view: newView(t, s.own, unopened, most, now), version: s.src.Version, started: s.started,
 		marathons: s.src.Marathons(), problems: s.src.Problems(),
 		nofile: nofile, idle: s.cpu.idle(now),
 	}

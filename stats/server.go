@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -38,7 +39,7 @@ const (
 	writeTimeout = time.Minute
 	idleTimeout  = time.Minute
 	mostHeader   = 32 << 10
-	farewell     = 5 * time.Second // for running requests when the server ends
+	farewell     = 500 * time.Millisecond // for running requests when the server ends
 )
 
 // NewServer makes the server. Every function of src must be set.
@@ -64,13 +65,15 @@ func (s *Server) routes() http.Handler {
 	r.MatcherFunc(asksFor("/_haproxy_health_check")).HandlerFunc(s.healthCheck)
 	r.Path("/metrics").HandlerFunc(s.metrics)
 	r.Path("/_haproxy_getpids").HandlerFunc(getPIDs)
+	r.Path("/_haproxy_getconfig").HandlerFunc(s.getConfig)
 	r.Path("/_haproxy_getvhostmap").HandlerFunc(s.vhostMap)
 	r.Path("/_haproxy_getappmap").HandlerFunc(s.appMap)
 	r.Path("/_mlb_signal/hup").HandlerFunc(s.signalHUP)
 	r.Path("/_mlb_signal/usr1").HandlerFunc(signalUSR1)
 
 	for path, answer := range map[string]http.HandlerFunc{
-		"/ready": s.ready, "/v1/status": s.status, "/v1/problems": s.problems, "/v1/verdicts": s.verdicts, "/v1/tasks/{id}/drained": s.drained,
+		"/ready": s.ready, "/v1/status": s.status, "/v1/problems": s.problems, "/v1/verdicts": s.verdicts, "/v1/explain": s.explain,
+		"/v1/tasks/{id}/drained": s.drained,
 	} {
 		r.Path(path).Methods(http.MethodGet, http.MethodHead).HandlerFunc(answer)
 	}
@@ -114,7 +117,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	case formatJSON:
 		kind, write = "application/json", func(w io.Writer) error { return writeJSON(w, rd.rows) }
 	case formatHTML:
-		kind, write = "text/html", func(w io.Writer) error { return writeHTML(w, q, &rd) }
+		kind, write = "text/html", func(w io.Writer) error { return writeHTML(w, q, &rd, s.explained(q)) }
 		w.Header().Set("Content-Security-Policy", pagePolicy)
 	default:
 		sendText(w, http.StatusNotImplemented, "This form of the report is not served here: ask for ;csv or ;json.\n")
@@ -158,6 +161,14 @@ func remedy(err error) string {
 	return ""
 }
 
+// Inherit makes a listener that another process listens on, too, the server's own. Run serves it.
+func (s *Server) Inherit(l *net.TCPListener) { s.listener = listener{l, s.own} }
+
+// Give is the listening socket, for another process.
+func (s *Server) Give() (*os.File, error) {
+	return s.listener.(listener).Listener.(*net.TCPListener).File()
+}
+
 // Addr is where the server listens; it is invalid before Listen.
 func (s *Server) Addr() netip.AddrPort {
 	if s.listener == nil {
@@ -173,6 +184,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.log.Info("statistics served", zap.Stringer("address", s.listener.Addr()))
 	failed := make(chan error, 1)
+	s.http.BaseContext = func(net.Listener) context.Context { return ctx } // whoever waits for something is answered when this ends
 	go func() { failed <- s.http.Serve(s.listener) }()
 	select {
 	case err := <-failed:

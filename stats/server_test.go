@@ -116,6 +116,7 @@ func TestTargetsAreAnsweredAsByHAProxy(t *testing.T) {
 		{"POST", "/metrics?x", 200, "text/plain; version=0.0.4", "# HELP"},
 		{"GET", "/metrics?scope=bogus", 400, html, "<html><body><h1>400 Bad request</h1>\nYour browser sent"},
 		{"GET", "/_haproxy_getpids", 200, text, fmt.Sprint(os.Getpid())},
+		{"GET", "/_haproxy_getconfig", 200, text, "global\n"},
 		{"GET", "/_mlb_signal/hup", 200, text, "Sent SIGHUP signal to marathon-lb"},
 		{"POST", "/_mlb_signal/usr1", 200, text, "Sent SIGUSR1 signal to marathon-lb"},
 		{"GET", "/ready", 200, json, "{\n  \"ready\": true"},

@@ -22,11 +22,14 @@ type Source struct {
 	Table     func() *route.Table
 	Problems  func() []route.Problem
 	Verdicts  func() []route.Verdict
-	Marathons func() []Marathon // at least one
-	Ready     func() bool       // there is a table to serve from, and the process is not leaving
-	Resync    func()            // asks for a full read of each Marathon now
+	Explain   func(route.Question) (route.Explanation, error) // its error says what is wrong with the question
+	Marathons func() []Marathon                               // at least one
+	Ready     func() bool                                     // there is a table to serve from, and the process is not leaving
+	Resync    func()                                          // asks for a full read of each Marathon now
 
+	HAProxy      func() string          // what is served, as HAProxy's configuration
 	Certificates func() []Certificate   // that may be served; nil if there are never any
+	MaxConn      func() int64           // how many client connections there may be; nil for as many as the open files suffice for
 	Unopened     func() map[string]bool // ports of the table that cannot be opened, as route.BindText writes them; nil if never any
 }
 

@@ -1,6 +1,9 @@
 package stats
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // format is one of the forms of the report.
 type format int
@@ -19,6 +22,8 @@ type query struct {
 	hideMaint bool   // ;no-maint: leave out those in MAINT
 	scope     string // only proxies whose name contains it, without regard to case
 	code      string // ;st=: result of an action, four letters
+	explain   string // &explain=: a URL or an app id that the page's box is to explain
+	from      string // &from=: the client's address in that question
 }
 
 const (
@@ -45,7 +50,7 @@ func parseQuery(target string) (q query, ok bool) {
 		q.format = formatCSV
 	}
 	q.hideDown, q.hideMaint = has(";up"), has(";no-maint")
-	q.scope = scopeOf(rest)
+	q.scope, q.explain, q.from = scopeOf(rest), formValue(rest, "explain"), formValue(rest, "from")
 	if _, code, ok := strings.Cut(rest, ";st="); ok && len(code) >= 4 {
 		q.code = code[:4]
 	}
@@ -63,6 +68,17 @@ func origin(target string) string {
 		return ""
 	}
 	return rest[end:]
+}
+
+// formValue is the value of a field of a form, decoded; empty if there is none.
+func formValue(rest, field string) string {
+	_, text, _ := strings.Cut(rest, "&"+field+"=")
+	text, _, _ = strings.Cut(text, "&")
+	text, err := url.QueryUnescape(text)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(text)
 }
 
 // scopeOf is the text after "scope=", empty if there is none or if it holds a character no proxy name has.
@@ -103,7 +119,7 @@ func (q query) target() string {
 
 // filter takes out the rows that q does not want. A backend's status then says how many of its servers take requests.
 func (q query) filter(rows []row) []row {
-	if q == (query{format: q.format, code: q.code}) {
+	if q == (query{format: q.format, code: q.code, explain: q.explain, from: q.from}) {
 		return rows
 	}
 	scope := strings.ToLower(q.scope)

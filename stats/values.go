@@ -18,6 +18,14 @@ func weight(r *row) int64 {
 	return int64(r.inUse)
 }
 
+// throttle is the weight of a server that warms up, in percent.
+func throttle(r *row) cell {
+	if r.warms {
+		return num(int64(r.warmth))
+	}
+	return cell{}
+}
+
 func active(r *row) int64 {
 	if r.kind == server && !r.backup {
 		return 1

@@ -32,6 +32,8 @@ type row struct {
 
 	draining, backup bool           // of a server
 	check            *route.Checked // of a server that is checked
+	warms            bool           // of a server: it warms up,
+	warmth           int            // and so has this weight, in percent
 
 	panics                   bool                        // of a backend: all its probes fail, and servers are used all the same
 	inUse                    int                         // of a backend: servers that are used now: ready ones, or last resorts where none is
@@ -149,6 +151,7 @@ func (v *view) serverRow(b *route.Backend, s *route.Server) row {
 	}
 	// A name's counters may serve a new server while the old one of that name still leaves: the row is about this one.
 	r.scur = s.InFlight()
+	r.warmth, r.warms = b.Warmth(s, v.now)
 	r.status, r.class = serverStatus(r.draining, r.check)
 	if r.backup {
 		r.class = strings.Replace(r.class, "active", "backup", 1)

@@ -50,6 +50,11 @@ type checking struct {
 }
 
 func (k *checking) readFiles(files []string, in io.Reader) error {
+	return readDefinitions(files, in, k.take)
+}
+
+// readDefinitions hands over the apps of each file, with those that cannot be read.
+func readDefinitions(files []string, in io.Reader, take func(file string, apps []marathon.App, bad []marathon.AppError)) error {
 	for _, file := range files {
 		data, err := readFile(file, in)
 		if err != nil {
@@ -59,7 +64,7 @@ func (k *checking) readFiles(files []string, in io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		k.take(file, apps, bad)
+		take(file, apps, bad)
 	}
 	return nil
 }
@@ -104,8 +109,12 @@ func (k *checking) take(from string, apps []marathon.App, bad []marathon.AppErro
 	for _, b := range bad {
 		k.apps++
 		k.from[b.ID] = from
-		k.problems = append(k.problems, route.Problem{App: b.ID, Label: fmt.Sprintf("%s[%d]", b.List, b.Index), Reason: b.Err.Error(), Remedy: "correct the app's definition"})
+		k.problems = append(k.problems, unreadable(b))
 	}
+}
+
+func unreadable(b marathon.AppError) route.Problem {
+	return route.Problem{App: b.ID, Label: fmt.Sprintf("%s[%d]", b.List, b.Index), Reason: b.Err.Error(), Remedy: "correct the app's definition"}
 }
 
 // report writes what is wrong, and what may surprise who comes from Marathon-LB.

@@ -39,6 +39,8 @@ func (c command) run() int {
 		return c.demo(c.args[1:])
 	case "check":
 		return c.check(c.args[1:])
+	case "explain":
+		return c.explain(c.args[1:])
 	case "zdd":
 		return c.zdd(c.args[1:])
 	case "version", "--version":
@@ -59,6 +61,7 @@ func overview() string {
 Other verbs:
   demo      a simulated Marathon, the app of the DC/OS 101 tutorial and the load balancer, all in this process
   check     finds what is wrong with the labels of apps, in files or in a running Marathon
+  explain   says where a request goes and why, or why an app is not exposed: explain URL, explain /my/app
   zdd       replaces an app by its next version without downtime: Marathon-LB's zdd.py; zdd --help
   version   what this is and how it was built
   help      this text
@@ -75,7 +78,11 @@ func (c command) balance() int {
 	defer log.Sync()
 	ctx, stop := untilSignal(context.Background(), log)
 	defer stop()
-	if err := serve(ctx, o, log); err != nil {
+	work := serve
+	if o.Dry {
+		work = c.dry
+	}
+	if err := work(ctx, o, log); err != nil {
 		fmt.Fprintf(c.err, "marathon-lb: %v\n", err)
 		return cannotRun
 	}

@@ -44,6 +44,10 @@ func (c command) demo(args []string) int {
 	if code >= 0 {
 		return code
 	}
+	if o.Dry {
+		fmt.Fprintln(c.err, "marathon-lb: demo: --dry: the demo has no apps before it runs; use --dry with a Marathon")
+		return usage
+	}
 	log := newLog(o.Log, c.err)
 	ctx, stop := untilSignal(context.Background(), log)
 	defer stop()

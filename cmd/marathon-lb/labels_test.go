@@ -169,6 +169,10 @@ var elsewhere = map[string]string{
 	"HAPROXY_DEPLOYMENT_STARTED_AT":       "TestTheColoursOfADeploymentChangeOver",
 	"HAPROXY_DEPLOYMENT_TARGET_INSTANCES": "TestTheColoursOfADeploymentChangeOver",
 	"HAPROXY_DEPLOYMENT_NEW_INSTANCES":    "TestTheColoursOfADeploymentChangeOver",
+	"HAPROXY_{n}_SLOWSTART":               "TestANewTaskGetsItsShareSlowly",
+	"HAPROXY_{n}_CANARY":                  "TestTwoAppsShareAHostAsACanaryGroup",
+	"HAPROXY_{n}_CANARY_WEIGHT":           "TestTwoAppsShareAHostAsACanaryGroup",
+	"HAPROXY_{n}_HOLD":                    "TestARequestIsHeldUntilTheAppHasATask",
 }
 
 // tell is what tasks answer: which they are, and what they were asked.

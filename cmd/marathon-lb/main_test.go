@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
+	if os.Getenv(asTask) != "" {
+		runTask()
+	}
 	goleak.VerifyTestMain(m)
 }
 

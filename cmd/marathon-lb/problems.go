@@ -40,6 +40,7 @@ func (t *teller) look() {
 
 // Run tells until ctx ends.
 func (t *teller) Run(ctx context.Context) error {
+	t.look()
 	every := time.NewTicker(tellEvery)
 	defer every.Stop()
 	for {

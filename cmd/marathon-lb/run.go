@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -31,14 +32,18 @@ type balancer struct {
 	teller    *teller
 	began     time.Time
 	leaving   atomic.Bool
+	signals   chan os.Signal
+	*handover
 }
 
-// serve runs a load balancer until ctx ends.
+// serve runs a load balancer until ctx ends, or a successor has taken its place.
 func serve(ctx context.Context, o config.Config, log *zap.Logger) error {
 	b, err := newBalancer(o, log)
 	if err != nil {
 		return err
 	}
+	signal.Notify(b.signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(b.signals)
 	if err := b.listen(); err != nil {
 		return err
 	}
@@ -50,7 +55,8 @@ func newBalancer(o config.Config, log *zap.Logger) (*balancer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &balancer{o: o, log: log, compiler: marathon.NewCompiler(o.Marathon), proxy: proxy.New(o.Proxy, log), marathons: marathons, began: time.Now()}
+	b := &balancer{o: o, log: log, compiler: marathon.NewCompiler(o.Marathon), proxy: proxy.New(o.Proxy, log), marathons: marathons, began: time.Now(),
+		signals: make(chan os.Signal, 4), handover: newHandover()}
 	b.teller = newTeller(log, b.problems)
 	joint := marathon.NewJoint(b.compiler, b.change)
 	for _, m := range marathons {
@@ -71,7 +77,7 @@ func newBalancer(o config.Config, log *zap.Logger) (*balancer, error) {
 	return b, nil
 }
 
-// change brings what Marathon changed to the proxy, which logs the ports it cannot open and tries them again.
+// change brings what Marathon changed to the proxy, which tries ports that it cannot open again; the teller tells of them.
 func (b *balancer) change(c route.Change) {
 	_ = b.proxy.Apply(c)
 	b.teller.guards(c, b.o.Proxy.AuthScope)
@@ -80,30 +86,40 @@ func (b *balancer) change(c route.Change) {
 
 // listen binds the ports that belong to the load balancer itself. It needs every one of them.
 func (b *balancer) listen() error {
+	if err := b.inherit(); err != nil {
+		return err
+	}
 	if err := b.stats.Listen(); err != nil {
 		return err
 	}
 	return b.proxy.Apply(route.Change{SetListeners: b.o.Marathon.Listeners(), Now: time.Now()})
 }
 
-// Run follows Marathon and serves until ctx ends, or a part of it cannot go on. Then it is not ready any more, drains, and shows its statistics until it has.
+// Run follows Marathon and serves until ctx ends, a successor serves, or a part of it cannot go on. Then it is not ready any more, drains,
+// and, unless the successor does, shows its statistics until it has.
 func (b *balancer) Run(asked context.Context) error {
 	b.say()
-	work, ctx := errgroup.WithContext(asked)
+	stay, leave := context.WithCancel(context.WithoutCancel(asked))
+	defer leave()
+	work, ctx := errgroup.WithContext(stay)
 	defer context.AfterFunc(ctx, func() { b.leaving.Store(true) })()
 	showing, hide := context.WithCancel(context.WithoutCancel(ctx))
 	defer hide()
 	var show errgroup.Group
-	show.Go(func() error { return b.stats.Run(showing) })
+	show.Go(func() error { return b.show(showing) })
+	upgrading, abandon := context.WithCancel(ctx)
+	defer abandon()
+	show.Go(func() error { return b.obey(showing, upgrading) })
 	for _, w := range b.watchers {
 		work.Go(func() error { return w.Run(ctx) })
 	}
-	work.Go(func() error { return b.obey(ctx) })
+	work.Go(func() error { b.await(asked, ctx, abandon); leave(); return nil })
+	work.Go(func() error { return b.succeed(ctx) })
 	work.Go(func() error { return b.teller.Run(ctx) })
 	work.Go(func() error { return b.proxy.Run(ctx) })
 	err := work.Wait()
 	hide()
-	if shown := show.Wait(); err == nil || asked.Err() != nil { // what was asked to end is no failure
+	if shown := show.Wait(); err == nil || asked.Err() != nil || ended(b.succeeded) { // what was asked to end is no failure
 		err = shown
 	}
 	if err != nil {
@@ -113,19 +129,65 @@ func (b *balancer) Run(asked context.Context) error {
 	return nil
 }
 
-// obey carries out the signals of marathon_lb.py: SIGHUP reads Marathon anew, SIGUSR1 has nothing to reload.
-func (b *balancer) obey(ctx context.Context) error {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1)
-	defer signal.Stop(signals)
+// await returns when the process is to leave: its successor serves, or it was asked to and the grace is over.
+func (b *balancer) await(asked, ctx context.Context, abandonUpgrade context.CancelFunc) {
+	select {
+	case <-ctx.Done():
+	case <-b.succeeded:
+	case <-asked.Done():
+		b.leaving.Store(true)
+		b.supervisor.leaving()
+		abandonUpgrade()
+		b.underWay.Lock() // until it has ended
+		defer b.underWay.Unlock()
+		grace := time.NewTimer(b.o.Life.Grace)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// show serves the statistics from when this process may serve until ctx ends or a successor shows its own.
+func (b *balancer) show(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-b.mayServe:
+	}
+	showing, end := context.WithCancel(ctx)
+	defer end()
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		select {
+		case <-b.succeeded:
+			end()
+		case <-showing.Done():
+		}
+	})
+	err := b.stats.Run(showing)
+	end()
+	waiting.Wait()
+	return err
+}
+
+// obey carries out signals until ctx ends: SIGHUP and SIGUSR1 as marathon_lb.py did, the latter having nothing to reload, SIGUSR2 for an
+// upgrade.
+func (b *balancer) obey(ctx, upgrading context.Context) error {
+	var upgrades sync.WaitGroup
+	defer upgrades.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case s := <-signals:
+		case s := <-b.signals:
 			b.log.Info("signal", zap.Stringer("signal", s))
-			if s == syscall.SIGHUP {
-				b.resync()
+			switch s {
+			case syscall.SIGHUP:
+				b.reread()
+			case syscall.SIGUSR2:
+				upgrades.Go(func() { b.upgrade(upgrading) })
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"marathon-lb/internal/haproxy"
 	"marathon-lb/internal/route"
 	"marathon-lb/marathon"
 	"marathon-lb/stats"
@@ -15,7 +16,8 @@ func (b *balancer) source() stats.Source {
 		Version:  release,
 		Table:    b.proxy.Table,
 		Problems: b.problems,
-		Verdicts: b.compiler.Verdicts,
+		Verdicts: b.verdicts,
+		Explain:  b.explainer().explain,
 		Marathons: func() []stats.Marathon {
 			var all []stats.Marathon
 			for i, w := range b.watchers {
@@ -24,11 +26,35 @@ func (b *balancer) source() stats.Source {
 			return all
 		},
 		Ready:  b.ready,
-		Resync: b.resync,
+		Resync: b.reread,
 
+		HAProxy:      func() string { return haproxy.Config(b.proxy.Table().Spec(), haproxyOptions(b.o, false)) },
 		Certificates: b.certificates,
 		Unopened:     b.proxy.Unopened,
+		MaxConn:      b.proxy.MaxConn,
 	}
+}
+
+// verdicts are marathon's, but for services whose own port takes nobody.
+func (b *balancer) verdicts() []route.Verdict {
+	all := b.compiler.Verdicts()
+	b.honest(all)
+	return all
+}
+
+// honest puts what the proxy knows into verdicts.
+func (b *balancer) honest(all []route.Verdict) {
+	hindered := b.proxy.Hindered()
+	for i := range all {
+		v := &all[i]
+		if h, is := hindered[v.Backend]; is && (v.Why == route.Exposed || v.Why == route.Empty) {
+			v.Why, v.Detail = h.Why, h.Detail
+		}
+	}
+}
+
+func (b *balancer) explainer() explainer {
+	return explainer{way: b.proxy.Explain, compiler: b.compiler, honest: b.honest, problems: b.ownProblems}
 }
 
 func (b *balancer) certificates() []stats.Certificate {
@@ -53,18 +79,25 @@ func (b *balancer) ready() bool {
 	return !b.leaving.Load() && (read == len(b.watchers) || read > 0 && time.Since(b.began) > firstReads)
 }
 
-func (b *balancer) resync() {
+// reread reads everything anew that may have changed: files of certificates and credentials, and Marathon.
+func (b *balancer) reread() {
+	b.proxy.Reread()
 	for _, w := range b.watchers {
-		w.Resync()
+		w.Reread()
 	}
 }
 
 func (b *balancer) problems() []route.Problem {
+	return append(b.ownProblems(), b.compiler.Problems()...)
+}
+
+// ownProblems are those that do not follow from what apps ask for.
+func (b *balancer) ownProblems() []route.Problem {
 	all := b.proxy.Problems()
 	for _, w := range b.watchers {
 		all = append(all, w.Status().Problems()...)
 	}
-	return append(all, b.compiler.Problems()...)
+	return all
 }
 
 // marathonStats is a watcher's status in the words of the stats side.

@@ -36,9 +36,12 @@ var arrows = map[string][]string{
 	"stats":                  {"internal/route"},
 	"internal/route":         {"internal/meter", "internal/hacfg"},
 	"internal/arch":          {},
+	"internal/differential":  {"internal/haproxy", "internal/route", "marathon", "proxy"},
 	"internal/h1":            {},
 	"internal/hacfg":         {},
+	"internal/haproxy":       {"internal/route"},
 	"internal/meter":         {},
+	"internal/upgrade":       {},
 	"internal/zdd":           {"marathon"},
 }
 

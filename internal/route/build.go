@@ -1,9 +1,9 @@
 package route
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -118,13 +118,13 @@ func (b *builder) setBackend(spec BackendSpec) {
 	k := &Backend{Spec: spec}
 	if old != nil {
 		k.Stats, k.turn = old.Stats, old.turn
-		if !old.Gone && !slices.EqualFunc(old.Spec.Rules, spec.Rules, Rule.same) {
+		if !old.Gone && !old.Spec.bindsAs(&spec) {
 			b.unbind(old.Spec)
 		}
 	} else {
 		k.Stats, k.turn = b.stats(spec.Name, "BACKEND"), new(turn)
 	}
-	if old == nil || old.Gone || !slices.EqualFunc(old.Spec.Rules, spec.Rules, Rule.same) {
+	if old == nil || old.Gone || !old.Spec.bindsAs(&spec) {
 		b.bind(spec)
 	}
 	b.adopt(k, old)
@@ -220,6 +220,11 @@ func (k *Backend) sortTiers() {
 			k.last = append(k.last, s)
 		}
 	}
+	if k.Spec.Balance == First {
+		for _, tier := range [][]*Server{k.ready, k.last} {
+			slices.SortStableFunc(tier, func(a, b *Server) int { return cmp.Compare(a.ID, b.ID) })
+		}
+	}
 }
 
 func (b *builder) dropBackend(name string) {
@@ -312,10 +317,15 @@ func (b *builder) expire() {
 	}
 }
 
+// bindsAs says that two specs of a backend are filed alike.
+func (k *BackendSpec) bindsAs(o *BackendSpec) bool {
+	return slices.EqualFunc(k.Rules, o.Rules, Rule.same) && k.Canary.Group == o.Canary.Group
+}
+
 // bind files a backend's rules under what they match first.
 func (b *builder) bind(spec BackendSpec) {
 	for _, r := range spec.Rules {
-		e := &bound{Rule: r, backend: spec.Name, app: spec.App, port: spec.Port}
+		e := &bound{Rule: r, backend: spec.Name, app: spec.App, port: spec.Port, group: spec.Canary.Group}
 		in, key := b.ruleIndex(r)
 		list, _ := in.to.get(key)
 		at, _ := slices.BinarySearchFunc(list, e, (*bound).compare)
@@ -340,5 +350,5 @@ func (b *builder) ruleIndex(r Rule) (*editor[[]*bound], string) {
 	if r.AppID != "" {
 		return b.apps, r.AppID
 	}
-	return b.hosts, strings.TrimPrefix(r.Host, "*")
+	return b.hosts, hostKey(r.Host)
 }

@@ -58,16 +58,25 @@ func (k *BackendSpec) plan(s ServerSpec) *Plan {
 		Probe: Probe{Addr: netip.AddrPortFrom(s.Addr.Addr(), uint16(port))}, Interval: c.Interval, Timeout: c.Timeout,
 		Rise: max(c.Rise, 1), Fall: max(c.Fall, 1),
 	}
-	switch {
-	case k.Mode == TCP || c.Protocol == "TCP" || c.Protocol == "MESOS_TCP":
+	if p.Kind = k.Probes(); p.Kind == Connect {
 		return p
-	case c.Protocol == "HTTPS" || c.Protocol == "MESOS_HTTPS" || s.TLS:
+	}
+	if s.TLS {
 		p.Kind = GetTLS
-	default:
-		p.Kind = Get
 	}
 	p.Path, p.Method, p.Host, p.Fields, p.Expect = c.Path, c.Method, c.Host, c.Fields, c.Expect
 	return p
+}
+
+// Probes is what a probe of the backend's check does.
+func (k *BackendSpec) Probes() ProbeKind {
+	switch c := k.Check; {
+	case c == nil || k.Mode == TCP || c.Protocol == "TCP" || c.Protocol == "MESOS_TCP":
+		return Connect
+	case c.Protocol == "HTTPS" || c.Protocol == "MESOS_HTTPS":
+		return GetTLS
+	}
+	return Get
 }
 
 // CheckStatus is what came of a probe, in HAProxy's words (haproxy-stats.md 2.5).
@@ -105,11 +114,12 @@ type Checked struct {
 	Result        // the last one
 	Health Health // Up, Initial or Down
 	Score  int    // HAProxy's check_health, 0 to Rise+Fall-1: up from Rise on
+	Proven bool   // it was up since it was first asked this
 }
 
 // restarted is what is known of a server of that health that was not asked yet.
 func (p *Plan) restarted(h Health) *Checked {
-	c := &Checked{Plan: p, Result: Result{Status: INI}, Health: h}
+	c := &Checked{Plan: p, Result: Result{Status: INI}, Health: h, Proven: h == Up}
 	if h == Up {
 		c.Score = p.full()
 	}
@@ -130,7 +140,7 @@ func (c Checked) after(r Result) *Checked {
 	case r.Status.Good() && c.Health == Down && c.Score+1 < c.Plan.Rise:
 		c.Score++
 	case r.Status.Good():
-		c.Health, c.Score = Up, c.Plan.full()
+		c.Health, c.Score, c.Proven = Up, c.Plan.full(), true
 	case c.Health == Up && c.Score > c.Plan.Rise:
 		c.Score--
 	default:

@@ -6,5 +6,6 @@
 // socket, and nothing here reads Marathon's JSON.
 //
 // Read in this order: spec.go (the wish), server.go, check.go and stats.go (what lives), table.go and build.go (the table),
-// match.go, grade.go and pick.go (the two questions a request asks).
+// match.go, grade.go, pick.go and warm.go, with canary.go (the two questions a request asks), explain.go (what they answer, and why;
+// trace.go and standing.go are how they tell, explaintext.go says it to people).
 package route

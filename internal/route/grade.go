@@ -17,6 +17,11 @@ const (
 	Unfit                 // it drains, or nothing speaks for it
 )
 
+// String is the grade's word in explanations.
+func (g Grade) String() string {
+	return [...]string{"proven", "shunned", "unproven", "vouched", "unfit"}[g]
+}
+
 // Grade is how much speaks for it now.
 func (s *Server) Grade() Grade {
 	if s.State() == Draining {
@@ -31,7 +36,7 @@ func (s *Server) Grade() Grade {
 		}
 		return Unfit
 	}
-	if s.isShunned() {
+	if s.IsShunned() {
 		return Shunned
 	}
 	return Proven
@@ -57,16 +62,19 @@ func (b *Backend) Grade() Grade {
 	return best
 }
 
-// Usable says how many servers new requests are spread over: those of the best grade there is, ready ones before last resorts.
-func (b *Backend) Usable() int {
-	g := b.Grade()
-	if g == Unfit {
-		return 0
+// Usable says how many servers new requests are spread over.
+func (b *Backend) Usable() int { return count(b.turns()) }
+
+// turns are the servers of which those of a grade, not yet tried, take turns: those of the best grade there is, ready ones before last
+// resorts.
+func (b *Backend) turns() (tier []*Server, g Grade, tried []*Server) {
+	switch g = b.Grade(); {
+	case g == Unfit:
+		return nil, g, nil
+	case count(b.ready, g, nil) > 0:
+		return b.ready, g, nil
 	}
-	if n := count(b.ready, g, nil); n > 0 {
-		return n
-	}
-	return count(b.last, g, nil)
+	return b.last, g, nil
 }
 
 // count says how many servers have a grade and were not tried.
@@ -90,5 +98,6 @@ func (b *Backend) NoteHealth(now time.Time) {
 // noteUp notes whether the backend can take requests, and says whether that is new.
 func (b *Backend) noteUp(now time.Time) bool {
 	b.turn.even.Store(count(b.ready, Proven, nil) == len(b.ready))
+	b.noteJoined(now)
 	return b.Stats.SetUp(b.Usable() > 0, now)
 }

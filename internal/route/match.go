@@ -11,12 +11,19 @@ type bound struct {
 	backend string
 	app     string
 	port    int
+	group   string // of the backend's Canary
 }
 
-// compare ranks rules: weight descending, exact host before wildcard (the longer suffix first) before any, longest path,
-// app id, port, path text. The first that matches wins (decisions.md, "ties").
+// compare ranks rules: the first that matches wins (decisions.md, "ties"). The first of ranks that differs decides.
 func (e *bound) compare(f *bound) int {
-	return cmp.Or(
+	r := e.ranks(f)
+	return cmp.Or(r[:]...)
+}
+
+// ranks compares weight descending, exact host before wildcard (the longer suffix first) before any, longest path, conditions before none, app id, port,
+// path text. rankWords has the words for them.
+func (e *bound) ranks(f *bound) [7]int {
+	return [7]int{
 		cmp.Compare(f.Weight, e.Weight),
 		cmp.Compare(hostRank(f.Host), hostRank(e.Host)),
 		cmp.Compare(len(f.Path), len(e.Path)),
@@ -24,7 +31,7 @@ func (e *bound) compare(f *bound) int {
 		cmp.Compare(e.app, f.app),
 		cmp.Compare(e.port, f.port),
 		cmp.Compare(e.Path, f.Path),
-	)
+	}
 }
 
 // plain is 1 for a rule without a condition.
@@ -41,22 +48,6 @@ func hostRank(host string) int {
 		return 1 << 20
 	}
 	return len(host)
-}
-
-// Step is one rule that Match looked at.
-type Step struct {
-	Rule    Rule
-	Backend string
-	Matched bool
-}
-
-// Trace collects what Match looked at, in order; a nil Trace collects nothing.
-type Trace struct{ Steps []Step }
-
-func (tr *Trace) add(e *bound, matched bool) {
-	if tr != nil {
-		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, Matched: matched})
-	}
 }
 
 // longestHost bounds what is looked up for one request: each dot of a host is a look-up of what follows it. DNS has no longer names.
@@ -79,35 +70,44 @@ func (t *Table) MatchRequest(host, path string, asked Asked, tr *Trace) (*Backen
 			best = firstMatch(&t.hosts, host[i:], path, asked, best, tr)
 		}
 	}
-	return t.winner(firstMatch(&t.hosts, "", path, asked, best, tr))
+	return t.winner(firstMatch(&t.hosts, "", path, asked, best, tr), tr)
 }
 
 // MatchApp finds the backend for an X-Marathon-App-Id value, compared without case; nil if there is none.
 func (t *Table) MatchApp(id string, tr *Trace) (*Backend, Rule) {
-	return t.winner(firstMatch(&t.apps, strings.ToLower(id), "", nil, nil, tr))
+	return t.winner(firstMatch(&t.apps, strings.ToLower(id), "", nil, nil, tr), tr)
 }
 
 // firstMatch is the better of best and the first rule under key that matches the path.
 func firstMatch(in *shards[[]*bound], key, path string, asked Asked, best *bound, tr *Trace) *bound {
 	list, _ := in.get(key)
+	if tr != nil && len(list) > 0 {
+		tr.weigh(list, path, asked)
+	}
 	for _, e := range list {
 		if best != nil && best.compare(e) < 0 {
 			break
 		}
-		ok := e.matchPath(path) && (e.If == nil || asked != nil && e.If.Holds(asked.Asked(), nil))
-		tr.add(e, ok)
-		if ok {
+		if e.matches(path, asked) {
 			return e
 		}
 	}
 	return best
 }
 
-func (t *Table) winner(e *bound) (*Backend, Rule) {
+func (t *Table) winner(e *bound, tr *Trace) (*Backend, Rule) {
+	if tr != nil {
+		tr.settle(e)
+	}
 	if e == nil {
 		return nil, Rule{}
 	}
 	return t.Backend(e.backend), e.Rule
+}
+
+// matches says whether the rule does, under the key of whose host it stands.
+func (e *bound) matches(path string, asked Asked) bool {
+	return e.matchPath(path) && (e.If == nil || asked != nil && e.If.Holds(asked.Asked(), nil))
 }
 
 func (e *bound) matchPath(path string) bool {

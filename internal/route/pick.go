@@ -9,21 +9,51 @@ import (
 // turn is the position of a backend's round-robin, one for all loops and all tables.
 type turn struct {
 	position atomic.Uint64
-	even     atomic.Bool // no ready server is out: the position alone says whose turn it is
+	cohorts  atomic.Uint64 // new clients of its canary group, where it is the first of that
+	even     atomic.Bool   // no ready server is out: the position alone says whose turn it is
+	warm     atomic.Int64  // Unix nanoseconds from when on no server warms up, 0 if none does
 }
+
+// walk is one choice of a server.
+type walk struct {
+	turn  uint64
+	hash  uint64
+	tried []*Server
+	now   int64 // Unix nanoseconds while a server warms up, else 0
+}
+
+// leaves says that the walk passes a server by, where it looks for one of a grade.
+func (w *walk) leaves(s *Server, g Grade) bool { return s.Grade() != g || slices.Contains(w.tried, s) }
 
 // Pick chooses a server by the backend's algorithm, leaving out those already tried; nil if none is usable. Last resorts are
 // chosen only while no ready server is usable, and servers that nobody probed yet only while no other is. In a panic it is
 // those that Marathon vouches for. hash is of what the algorithm chooses by (Hash), 0 for nothing.
 func (b *Backend) Pick(hash uint64, tried []*Server) *Server {
-	turn := b.takeTurn()
+	w := walk{turn: b.takeTurn(), hash: hash, tried: tried, now: b.turn.warmingAt()}
+	return b.walk(&w)
+}
+
+// Peek is the server that Pick would choose next by the hash, without taking a turn; nil if none is usable, or if that is not certain:
+// lots are drawn, or shares change while a server warms up.
+func (b *Backend) Peek(hash uint64) *Server {
+	w := walk{turn: b.turn.position.Load(), hash: hash, now: b.turn.warmingAt()}
+	if b.Spec.Balance == First {
+		w.turn = 0
+	}
+	if b.Spec.Balance == Random || w.now != 0 {
+		return nil
+	}
+	return b.walk(&w)
+}
+
+func (b *Backend) walk(w *walk) *Server {
 	for g := Proven; g <= Unproven; g++ {
-		if s := b.pickOf(g, turn, hash, tried); s != nil {
+		if s := b.pickOf(g, w); s != nil {
 			return s
 		}
 	}
 	if b.Grade() == Vouched {
-		return b.pickOf(Vouched, turn, hash, tried)
+		return b.pickOf(Vouched, w)
 	}
 	return nil
 }
@@ -38,27 +68,27 @@ func (b *Backend) BySticky(cookie string) *Server {
 	return nil
 }
 
-func (b *Backend) pickOf(g Grade, turn, hash uint64, tried []*Server) *Server {
-	if s := b.pickFrom(b.ready, g, turn, hash, tried); s != nil {
+func (b *Backend) pickOf(g Grade, w *walk) *Server {
+	if s := b.pickFrom(b.ready, g, w); s != nil {
 		return s
 	}
-	return b.pickFrom(b.last, g, turn, hash, tried)
+	return b.pickFrom(b.last, g, w)
 }
 
-func (b *Backend) pickFrom(tier []*Server, g Grade, turn, hash uint64, tried []*Server) *Server {
-	at := b.whose(tier, g, turn, tried)
+func (b *Backend) pickFrom(tier []*Server, g Grade, w *walk) *Server {
+	at := b.whose(tier, g, w)
 	if at < 0 {
 		return nil
 	}
-	best, left := tier[at], b.compared(len(tier), hash)-1
-	bestScore := b.score(best, hash)
+	best, left := tier[at], b.compared(len(tier), w.hash)-1
+	bestScore := b.score(best, w)
 	for i := 1; i < len(tier) && left > 0; i++ {
 		s := tier[(at+i)%len(tier)]
-		if s.Grade() != g || slices.Contains(tried, s) {
+		if w.leaves(s, g) {
 			continue
 		}
 		left--
-		if score := b.score(s, hash); score > bestScore {
+		if score := b.score(s, w); score > bestScore {
 			best, bestScore = s, score
 		}
 	}
@@ -93,20 +123,23 @@ func (b *Backend) compared(n int, hash uint64) int {
 
 // whose turn it is among the servers of a tier that have a grade and were not tried; -1 if there is none. The turns of a server that
 // is out go round among the others, so that its neighbour does not get twice as much.
-func (b *Backend) whose(tier []*Server, g Grade, turn uint64, tried []*Server) int {
+func (b *Backend) whose(tier []*Server, g Grade, w *walk) int {
+	if w.now != 0 && b.weighs() {
+		return b.byWeight(tier, g, w)
+	}
 	if b.turn.even.Load() && len(tier) > 0 {
-		at := int(turn % uint64(len(tier)))
-		if s := tier[at]; s.Grade() == g && !slices.Contains(tried, s) {
+		at := int(w.turn % uint64(len(tier)))
+		if !w.leaves(tier[at], g) {
 			return at
 		}
 	}
-	n := count(tier, g, tried)
+	n := count(tier, g, w.tried)
 	if n == 0 {
 		return -1
 	}
-	nth, at := int(turn%uint64(n)), -1
+	nth, at := int(w.turn%uint64(n)), -1
 	for i, s := range tier {
-		if s.Grade() != g || slices.Contains(tried, s) {
+		if w.leaves(s, g) {
 			continue
 		}
 		if at = i; nth == 0 {
@@ -118,12 +151,16 @@ func (b *Backend) whose(tier []*Server, g Grade, turn uint64, tried []*Server) i
 }
 
 // score is what the algorithm prefers the larger of. Equal scores go round, because the walk starts at the server whose turn it is.
-func (b *Backend) score(s *Server, hash uint64) uint64 {
+func (b *Backend) score(s *Server, w *walk) uint64 {
 	switch b.Spec.Balance {
 	case LeastConn, Random:
-		return ^uint64(s.InFlight())
+		n := uint64(s.InFlight())
+		if w.now != 0 && n > 0 {
+			n = (n + 1) * fullWeight / b.weight(s, w.now)
+		}
+		return ^n
 	case Source, URI, URLParam, Header:
-		return rendezvous(hash, s.Name)
+		return rendezvous(w.hash, s.Name)
 	}
 	return 0
 }

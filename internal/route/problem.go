@@ -22,6 +22,8 @@ const (
 	PortConflict Why = "port conflict"     // another service, or the load balancer itself, has the port
 	NoPort       Why = "no service port"   // Marathon gave none
 	FailsClosed  Why = "fails closed"      // a restriction of access that was asked for cannot be honoured
+	NotOpened    Why = "port not opened"   // another process has the port, or this one may not have it
+	NoCert       Why = "no certificate"    // the port speaks TLS and has no certificate that can be used
 	Merged       Why = "merged"            // it is served under the name of its deployment group
 	Ignored      Why = "framework ignored" // the app is this load balancer itself (FRAMEWORK_NAME)
 )

@@ -172,6 +172,38 @@ func TestPickLeavesOutTriedDownAndDrainingServers(t *testing.T) {
 	}
 }
 
+func TestFirstIsTheServerOfTheLowestID(t *testing.T) {
+	k := service("/a", 80, 3)
+	k.Balance = route.First
+	for i := range k.Servers {
+		k.Servers[i].ID = 30 - 10*i
+	}
+	table, _ := build(t, route.NewTable(1), set(k))
+	for range 3 {
+		if s := table.Backend(k.Name).Pick(0, nil); s.ID != 10 {
+			t.Fatalf("server %d was picked", s.ID)
+		}
+	}
+}
+
+func TestRankedRulesAreInTheOrderInWhichMatchTriesThem(t *testing.T) {
+	spec := route.Spec{Backends: []route.BackendSpec{
+		service("/a", 1, 1, route.Rule{Host: "*"}, route.Rule{Host: "*.b.c", Path: "/x"}, route.Rule{AppID: "/a"}),
+		service("/b", 2, 1, route.Rule{Host: "a.b.c"}, route.Rule{Host: "a.b.c", Path: "/long", Weight: 1}),
+		service("/c", 3, 1, route.Rule{Host: "*.c", Path: "/long/er", Weight: 1}, route.Rule{Host: "a.b.c", Path: "/lo"}, route.Rule{Host: "a.b.c"}),
+	}}
+	var order []string
+	for _, r := range spec.Ranked() {
+		if r.Rule.AppID == "" {
+			order = append(order, r.Backend.App+" "+r.Rule.Host+r.Rule.Path)
+		}
+	}
+	want := []string{"/b a.b.c/long", "/c *.c/long/er", "/c a.b.c/lo", "/b a.b.c", "/c a.b.c", "/a *.b.c/x", "/a *"}
+	if !slices.Equal(order, want) {
+		t.Errorf("%q\nwant %q", order, want)
+	}
+}
+
 func TestFirstRandomAndHashesOfNothing(t *testing.T) {
 	first, random, hashed := service("/f", 1, 3), service("/r", 2, 3), service("/h", 3, 3)
 	first.Balance, random.Balance, hashed.Balance = route.First, route.Random, route.Header

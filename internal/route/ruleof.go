@@ -21,7 +21,7 @@ func (c *Condition) Inline() (*Condition, bool) {
 	for _, all := range c.any {
 		alternatives := [][]term{nil}
 		for _, t := range all {
-			alternatives = spread(alternatives, t)
+			alternatives = alternate(alternatives, t)
 			if len(alternatives) > mostAlternatives {
 				return nil, false
 			}
@@ -35,8 +35,8 @@ func (c *Condition) Inline() (*Condition, bool) {
 	return n, true
 }
 
-// spread adds a term to each alternative: an acl of several tests makes several of each, unless it must not hold.
-func spread(alternatives [][]term, t term) (more [][]term) {
+// alternate adds a term to each alternative: an acl of several tests makes several of each, unless it must not hold.
+func alternate(alternatives [][]term, t term) (more [][]term) {
 	for _, have := range alternatives {
 		if t.not {
 			one := slices.Clone(have)
@@ -63,6 +63,18 @@ func (c *Condition) retext() {
 		}
 		c.text.Any = append(c.text.Any, words)
 	}
+}
+
+// Terms are the terms of a condition of a rule, which has no alternatives and no names, with a blank before each.
+func (c *Condition) Terms() string {
+	if c == nil {
+		return ""
+	}
+	b := ""
+	for _, t := range c.text.Any[0] {
+		b += " " + t.String()
+	}
+	return b
 }
 
 // Uses says whether the condition speaks of an acl.

@@ -43,7 +43,11 @@ type Server struct {
 	drained  atomic.Int64 // Unix nanoseconds since when it drains, 0 if it does not
 	changed  atomic.Int64 // Unix nanoseconds of the last change of status
 
+	serves atomic.Bool  // as noteJoined saw it last
+	joined atomic.Int64 // Unix nanoseconds since when it warms up, 0 if it does not
+
 	shunned atomic.Int64 // Unix nanoseconds until which others are preferred, 0 for none
+	broke   atomic.Int64 // Unix nanoseconds of the failure that it is, or was last, shunned for
 	strikes atomic.Int32 // failures since it was last reached, counted once for each time it was shunned
 
 	checking sync.Mutex // held to change what checks know

@@ -45,3 +45,28 @@ func TestAServerIsShunnedLongerWithEachFailure(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatAServerHadWhenItDiedIsOneFailure(t *testing.T) {
+	table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
+	s := table.Backend("a_1").Servers[0]
+	now := time.Now()
+	for _, c := range []struct {
+		what       string
+		began, at  time.Duration
+		one, notes bool // whether it is then noted as a failure
+	}{
+		{"the first", 0, 1, true, true},
+		{"begun before it", 0, 2, true, false},
+		{"begun after it", 3, 4, false, true},
+		{"begun after it, much later", 20, 21, true, true},
+		{"begun after that", 22, 23, false, false},
+	} {
+		at := now.Add(c.at * time.Second)
+		if got := s.Broke(now.Add(c.began*time.Second), at); got != c.one {
+			t.Errorf("%s: %v", c.what, got)
+		}
+		if c.notes {
+			s.Shun(at)
+		}
+	}
+}

@@ -34,7 +34,7 @@ const (
 	RoundRobin Balance = "roundrobin"
 	StaticRR   Balance = "static-rr" // the same: there are no weights to change
 	LeastConn  Balance = "leastconn"
-	First      Balance = "first"  // the first server that is usable
+	First      Balance = "first"  // of the servers that are usable, the one with the lowest id
 	Random     Balance = "random" // one drawn by lot or the next, whichever has fewer requests
 
 	Source   Balance = "source"    // the client's address
@@ -95,8 +95,11 @@ type BackendSpec struct {
 	ToHTTPS   bool           // requests that a rule of a shared listener leads here without TLS are sent to https
 	HSTS      bool           // responses tell browsers to use https from now on
 	Rewrite   Rewrite
-	Certs     []string // PEM files for its hosts on :443, besides those of the listener
-	CertLabel string   // with Certs: the label that names them
+	Certs     []string      // PEM files for its hosts on :443, besides those of the listener
+	CertLabel string        // with Certs: the label that names them
+	Hold      time.Duration // how long a request may wait for a server while there is none, 0 for not at all
+	Canary    Canary
+	SlowStart time.Duration // how long a server that joins others warms up, 0 for not at all
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
 	Do     *Directives // what templates ask for, nil for nothing
@@ -104,8 +107,12 @@ type BackendSpec struct {
 
 // GuardedAs says that this is the same app's service, and that who is let in to the other is let in to it.
 func (k *BackendSpec) GuardedAs(o *BackendSpec) bool {
+	return k.App == o.App && k.letsInAs(o)
+}
+
+func (k *BackendSpec) letsInAs(o *BackendSpec) bool {
 	password := k.Auth == o.Auth || k.Auth != nil && o.Auth != nil && *k.Auth == *o.Auth
-	return k.App == o.App && k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow) &&
+	return k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow) &&
 		(k.Do == o.Do || k.Do.String() == o.Do.String())
 }
 
@@ -118,6 +125,10 @@ type Rewrite struct {
 	Hosts    []string // lower-cased: the hosts Location and Root speak of
 }
 
+func (r Rewrite) equal(o Rewrite) bool {
+	return r.Strip == o.Strip && r.Host == o.Host && r.Location == o.Location && r.Root == o.Root && slices.Equal(r.Hosts, o.Hosts)
+}
+
 // Rule leads requests of a shared listener to the backend it stands in. A label that lists several hosts or paths makes a
 // rule for each pair.
 type Rule struct {
@@ -127,6 +138,15 @@ type Rule struct {
 	Weight     int        // larger first
 	AppID      string     // lower-cased app id that :9091 compares with; empty with Host
 	If         *Condition // what else has to hold, nil for nothing
+}
+
+// CookiePath is the path of the persistence cookie: that of the rule, so that apps that share a host do not overwrite each other's.
+// Browsers compare it with case, and a ";" would end it.
+func (r Rule) CookiePath() string {
+	if !strings.HasPrefix(r.Path, "/") || r.IgnoreCase || strings.ContainsAny(r.Path, "; ") {
+		return "/"
+	}
+	return r.Path
 }
 
 // ServerSpec is one task's address for one service.

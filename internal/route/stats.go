@@ -62,6 +62,7 @@ type Stats struct {
 	IID      int         // HAProxy's proxy id, stable for the name and never used again for another (iid)
 	Sessions meter.Gauge // scur, smax
 	Queue    meter.Gauge // qcur, qmax
+	Line     Line        // of a backend: who runs on it, and who waits until there is room
 	Rate     meter.Rate  // rate: new sessions (frontend), new requests (backend, server)
 	ReqRate  meter.Rate  // req_rate (frontend)
 	ConnRate meter.Rate  // conn_rate (frontend)

@@ -40,12 +40,18 @@ func (l ListenerSpec) String() string {
 // String is the backend's line and, indented, its rules, check and servers.
 func (k BackendSpec) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "backend %s app=%s port=%d/%d %s %s", k.Name, k.App, k.PortIndex, k.Port, k.Mode, k.Balance)
-	if k.HashOn != "" {
-		fmt.Fprintf(&b, "(%s)", k.HashOn)
-	}
+	fmt.Fprintf(&b, "backend %s app=%s port=%d/%d %s %s", k.Name, k.App, k.PortIndex, k.Port, k.Mode, k.balance())
 	if k.Sticky != "" {
 		fmt.Fprintf(&b, " sticky=%s", k.Sticky)
+	}
+	if k.Hold != 0 {
+		fmt.Fprintf(&b, " hold=%s", k.Hold)
+	}
+	if k.SlowStart != 0 {
+		fmt.Fprintf(&b, " slowstart=%s", k.SlowStart)
+	}
+	if c := k.Canary; c.Group != "" {
+		fmt.Fprintf(&b, " canary=%s weight=%d cohort=%s", c.Group, c.Weight, c.Cohort)
 	}
 	b.WriteString(k.access())
 	if k.Closed {

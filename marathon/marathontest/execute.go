@@ -41,7 +41,9 @@ func (s *Server) execute(t *Task, kill <-chan struct{}) ending {
 	}
 	select {
 	case <-t.crash:
-		return ending{"TASK_FAILED", "Container exited with status 1"}
+		return s.crash(p)
+	case <-p.ended():
+		return s.crash(p)
 	case <-s.ctx.Done():
 		return ending{}
 	case <-kill:
@@ -50,8 +52,15 @@ func (s *Server) execute(t *Task, kill <-chan struct{}) ending {
 	return s.terminate(t, p)
 }
 
+// crash is the end of a process that nobody asked for.
+func (s *Server) crash(p program) ending {
+	p.stop()
+	s.pause(s.o.Timing.MesosUpdate, nil)
+	return ending{"TASK_FAILED", "Container exited with status 1"}
+}
+
 // terminate is what the executor does with a kill: SIGTERM, then SIGKILL after the grace period.
-func (s *Server) terminate(t *Task, p *process) ending {
+func (s *Server) terminate(t *Task, p program) ending {
 	if !s.pause(s.o.Timing.Kill, nil) {
 		return ending{}
 	}
@@ -81,7 +90,7 @@ func (s *Server) terminate(t *Task, p *process) ending {
 }
 
 // die is what the process does after SIGTERM.
-func (s *Server) die(t *Task, p *process, sigkill <-chan struct{}) ending {
+func (s *Server) die(t *Task, p program, sigkill <-chan struct{}) ending {
 	b := s.behaviour(t)
 	end := ending{"TASK_KILLED", "Command terminated with signal Terminated"}
 	survived := b.IgnoreSIGTERM
@@ -97,7 +106,7 @@ func (s *Server) die(t *Task, p *process, sigkill <-chan struct{}) ending {
 	} else if !b.Abrupt {
 		p.finish()
 		select {
-		case <-p.idle:
+		case <-p.ended():
 		case <-sigkill:
 			end.message = "Container killed after grace period"
 		case <-s.ctx.Done():

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,12 @@ import (
 	"marathon-lb/marathon/marathontest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asTask) != "" {
+		runTask()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // start runs a server until the test ends. The events it publishes are in the log.
 func start(t *testing.T, o marathontest.Options) (*marathontest.Server, *eventLog) {

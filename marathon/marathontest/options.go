@@ -3,6 +3,7 @@ package marathontest
 import (
 	"net"
 	"net/http"
+	"os/exec"
 	"time"
 )
 
@@ -24,6 +25,10 @@ type Options struct {
 	Handler func(*Task) http.Handler
 	// Conn serves one connection of a task whose behaviour is TCP, until it can read no more; Echo if nil.
 	Conn func(*Task, net.Conn)
+	// Command makes what a task runs as a process of its own, instead of Handler and Conn. It gets the task's ports by calling Listeners.
+	// It obeys SIGTERM as it likes; Behaviour decides when it comes, and with Abrupt it is SIGKILL. Nobody counts its requests, and its
+	// health and readiness are what it answers.
+	Command func(*Task) *exec.Cmd
 	// Behaviour is how processes behave unless SetBehaviour says otherwise for their app.
 	Behaviour Behaviour
 

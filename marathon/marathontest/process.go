@@ -30,7 +30,7 @@ func Echo(t *Task, c net.Conn) {
 	io.Copy(c, c)
 }
 
-// process is the running program of a task.
+// process is a task's program that is a server of this process.
 type process struct {
 	task      *Task
 	server    *http.Server // nil for a TCP task
@@ -45,7 +45,10 @@ type process struct {
 }
 
 // start opens the task's ports.
-func (s *Server) start(t *Task, serveTCP bool) (*process, error) {
+func (s *Server) start(t *Task, serveTCP bool) (program, error) {
+	if s.o.Command != nil {
+		return spawn(s.o.Command(t), t.sockets)
+	}
 	p := &process{task: t, conns: map[net.Conn]http.ConnState{}, idle: make(chan struct{})}
 	for _, k := range t.sockets {
 		l, err := k.listen()
@@ -156,6 +159,8 @@ func (p *process) accept(l net.Listener, serve func(*Task, net.Conn)) {
 		})
 	}
 }
+
+func (p *process) ended() <-chan struct{} { return p.idle }
 
 // finish closes the ports, then idle connections, and lets running requests end: then idle is closed.
 func (p *process) finish() {

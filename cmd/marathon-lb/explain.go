@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"marathon-lb/config"
+	"marathon-lb/internal/route"
+	"marathon-lb/marathon"
+	"marathon-lb/proxy"
+)
+
+// errQuestion begins the error of a question that cannot be answered as it stands.
+var errQuestion = errors.New("explain")
+
+// explain says where a request goes, or whether an app is exposed, and why.
+func (c command) explain(args []string) int {
+	o, err := config.ParseExplain(args, c.environ)
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		fmt.Fprint(c.out, config.ExplainUsage())
+		return clean
+	case err != nil:
+		fmt.Fprintf(c.err, "marathon-lb: explain: %v\nTry marathon-lb explain --help.\n", err)
+		return usage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var x route.Explanation
+	if o.Files != nil {
+		x, err = explainFiles(ctx, o, c.in)
+	} else {
+		x, err = explainRunning(ctx, o)
+	}
+	switch {
+	case errors.Is(err, errQuestion):
+		fmt.Fprintf(c.err, "marathon-lb: %v\n", err)
+		return usage
+	case err != nil:
+		fmt.Fprintf(c.err, "marathon-lb: explain: %v\n", err)
+		return cannotRun
+	}
+	if o.JSON {
+		e := json.NewEncoder(c.out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		e.Encode(x)
+	} else {
+		x.WriteText(c.out)
+	}
+	if !x.OK {
+		return cannotRun
+	}
+	return clean
+}
+
+// askFor is how long a running load balancer is waited for.
+const askFor = 10 * time.Second
+
+// mostAnswer bounds what is read of it.
+const mostAnswer = 64 << 20
+
+// explainRunning asks a running load balancer.
+func explainRunning(ctx context.Context, o config.Explain) (x route.Explanation, err error) {
+	ctx, stop := context.WithTimeout(ctx, askFor)
+	defer stop()
+	q := url.Values{"q": {o.Question.Target}, "method": {o.Question.Method}, "from": {o.Question.From}, "header": o.Question.Header}
+	at := strings.TrimRight(o.Balancer, "/")
+	if !strings.Contains(at, "://") {
+		at = "http://" + at
+	}
+	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"/v1/explain?"+q.Encode(), nil)
+	if err != nil {
+		return x, fmt.Errorf("%w: --lb: %w", errQuestion, err)
+	}
+	tr := &http.Transport{DisableKeepAlives: true}
+	resp, err := (&http.Client{Transport: tr}).Do(ask)
+	if err != nil {
+		return x, fmt.Errorf("the load balancer at %s cannot be asked (see --lb): %w", at, unwrapped(err))
+	}
+	defer resp.Body.Close()
+	body := io.LimitReader(resp.Body, mostAnswer)
+	switch resp.StatusCode {
+	case http.StatusOK:
+		if err := json.NewDecoder(body).Decode(&x); err != nil {
+			return x, fmt.Errorf("the answer of %s: %w", at, err)
+		}
+		return x, nil
+	case http.StatusBadRequest:
+		var said struct{ Error string }
+		if json.NewDecoder(body).Decode(&said) == nil && said.Error != "" {
+			return x, fmt.Errorf("%w: %s", errQuestion, said.Error)
+		}
+	}
+	return x, fmt.Errorf("%s answers %s: is it the statistics port of a marathon-lb that explains?", at, resp.Status)
+}
+
+// unwrapped is an error without the URL, which holds the whole question.
+func unwrapped(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// explainFiles works out what a load balancer would do with the apps in files.
+func explainFiles(ctx context.Context, o config.Explain, in io.Reader) (x route.Explanation, err error) {
+	compiler := marathon.NewCompiler(o.Marathon)
+	now, planned := time.Now(), true
+	var bad []route.Problem
+	err = readDefinitions(o.Files, in, func(_ string, apps []marathon.App, unread []marathon.AppError) {
+		for _, a := range apps {
+			planned = planned && len(a.Tasks) == 0
+			facts := marathon.FactsOf(&a, now)
+			facts.Addrs = resolve(ctx, a.Tasks)
+			compiler.Set(a, facts)
+		}
+		for _, b := range unread {
+			bad = append(bad, unreadable(b))
+		}
+	})
+	if err != nil {
+		return x, err
+	}
+	t, _ := route.Build(route.NewTable(1), route.Change{SetListeners: o.Marathon.Listeners(), Now: now})
+	t, _ = route.Build(t, compiler.Link(now))
+	o.Question.Planned = planned
+	x, err = explainer{
+		way:      func(q route.Question) (*route.Way, error) { return proxy.Explain(t, &o.Proxy, q) },
+		compiler: compiler, honest: func([]route.Verdict) {}, problems: func() []route.Problem { return bad },
+	}.explain(o.Question)
+	if err != nil {
+		return x, fmt.Errorf("%w: %w", errQuestion, err)
+	}
+	return x, nil
+}
+
+// resolveFor is how long the names of agents are looked up.
+const resolveFor = 2 * time.Second
+
+// resolve finds the addresses of agents that are given by name, as the load balancer does.
+func resolve(ctx context.Context, tasks []marathon.Task) map[string]netip.Addr {
+	ctx, stop := context.WithTimeout(ctx, resolveFor)
+	defer stop()
+	found := map[string]netip.Addr{}
+	for _, t := range tasks {
+		if _, err := netip.ParseAddr(t.Host); err == nil || t.Host == "" || found[t.Host].IsValid() {
+			continue
+		}
+		if addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", t.Host); err == nil && len(addrs) > 0 {
+			found[t.Host] = addrs[0].Unmap()
+		}
+	}
+	return found
+}

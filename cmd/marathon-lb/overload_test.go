@@ -1,0 +1,325 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// tallied are the answers that came in a window.
+type tallied struct {
+	mu      sync.Mutex
+	served  int
+	refused []time.Duration // how long the 503 took
+	tooLate int
+}
+
+func (a *tallied) add(status int, took time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case status == 200 && took < shortPatience:
+		a.served++
+	case status == 503:
+		a.refused = append(a.refused, took)
+	default:
+		a.tooLate++
+	}
+}
+
+// shortPatience is how long a client waits here.
+const shortPatience = time.Second
+
+// busyServer works at four requests at a time, for 100 ms each: 40 a second is all it can. Others wait inside, and are worked at even if
+// nobody waits for them any more.
+func busyServer(t *testing.T) string {
+	slots := make(chan struct{}, 4)
+	return leanly(t, func(c net.Conn, in *bufio.Reader) bool {
+		if _, _, ok := leanHead(in); !ok {
+			return false
+		}
+		slots <- struct{}{}
+		<-time.After(100 * time.Millisecond)
+		<-slots
+		_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		return err == nil
+	})
+}
+
+// G25 of reliability.md, where the servers are what there is too little of: what they can do they go on doing, and the rest is told so at once.
+func TestAServiceOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
+	window := time.Second
+	if *long {
+		window = 10 * time.Second
+	}
+	for _, engine := range []string{"loop", "nethttp"} {
+		t.Run(engine, func(t *testing.T) {
+			v := newVictimOf(t, busyServer(t), nil, "--backend-maxconn", "8", "--engine", engine)
+			capacity := closedLoop(t, v.port, 8, window)
+			offered := 3 * capacity
+			during := openLoop(t, v.port, offered, window)
+			began := time.Now()
+			eventually(t, "all is well again", func() bool {
+				asked := time.Now()
+				status, _ := probed(v.port)
+				return status == 200 && time.Since(asked) < shortPatience
+			})
+			recovered := time.Since(began)
+			goodput := float64(during.served) / window.Seconds()
+			slices.Sort(during.refused)
+			p99 := time.Duration(0)
+			if n := len(during.refused); n > 0 {
+				p99 = during.refused[n*99/100]
+			}
+			t.Logf("capacity %.0f/s, offered %.0f/s: %.0f/s served (%.0f %%), %d refused (p99 after %v), %d too late; well again after %v", capacity, offered, goodput,
+				100*goodput/capacity, len(during.refused), p99.Round(100*time.Microsecond), during.tooLate, recovered.Round(time.Millisecond))
+			if goodput < capacity/2 || len(during.refused) == 0 { // the goal is four fifths, on a machine that has time
+				t.Errorf("%.0f/s served of %.0f/s, %d refused", goodput, capacity, len(during.refused))
+			}
+		})
+	}
+}
+
+// closedLoop is how many requests a second clients get answered who ask again once they have an answer.
+func closedLoop(t *testing.T, port, clients int, window time.Duration) float64 {
+	var n atomic.Int64
+	ctx, cancel := context.WithTimeout(t.Context(), window)
+	defer cancel()
+	var all sync.WaitGroup
+	for range clients {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if status, _ := probed(port); status == 200 {
+					n.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return float64(n.Load()) / window.Seconds()
+}
+
+// openLoop begins requests at a rate, whatever becomes of those before, each on a connection of its own. It waits for all of them.
+func openLoop(t *testing.T, port int, rate float64, window time.Duration) *tallied {
+	var seen tallied
+	var all sync.WaitGroup
+	began := time.Now()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for sent := 0; time.Since(began) < window; <-tick.C {
+		for ; sent < int(time.Since(began).Seconds()*rate); sent++ {
+			all.Go(func() {
+				asked := time.Now()
+				status, _ := probed(port)
+				seen.add(status, time.Since(asked))
+			})
+		}
+	}
+	all.Wait()
+	return &seen
+}
+
+// The same where the load balancer is: clients that send three times as much as it can take get as many answers as before.
+func TestALoadBalancerOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
+	window := time.Second
+	if *long {
+		window = 8 * time.Second
+	}
+	v := newVictim(t, []string{"GOMAXPROCS=1"})
+	capacity := float64(pipelined(t, v.port, 64, 1, time.Now().Add(window), 1<<40)) / window.Seconds()
+	ctx, cancel := context.WithTimeout(t.Context(), window)
+	defer cancel()
+	const clients = 256
+	var answers, unsent atomic.Int64
+	var all sync.WaitGroup
+	for range clients {
+		all.Go(func() { pour(ctx, v.port, 3*capacity/clients, &answers, &unsent) })
+	}
+	all.Wait()
+	goodput := float64(answers.Load()) / window.Seconds()
+	began := time.Now()
+	eventually(t, "all is well again", func() bool {
+		asked := time.Now()
+		status, _ := probed(v.port)
+		return status == 200 && time.Since(asked) < shortPatience
+	})
+	t.Logf("capacity %.0f/s, offered %.0f/s: %.0f/s served (%.0f %%), %d not even sent; well again after %v", capacity, 3*capacity, goodput, 100*goodput/capacity,
+		unsent.Load(), time.Since(began).Round(time.Millisecond))
+	if goodput < capacity/20 { // clients, server and load balancer share the processors: on a busy machine this says little
+		t.Errorf("%.0f/s served of %.0f/s", goodput, capacity)
+	}
+}
+
+// pour sends requests at a rate on one connection, without waiting for answers, which it counts. What the connection does not take is unsent.
+func pour(ctx context.Context, port int, rate float64, answers, unsent *atomic.Int64) {
+	c, err := net.Dial("tcp", loopback(port))
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Now()) })()
+	go func() {
+		for in := bufio.NewReader(c); wholeAnswer(in) == nil; {
+			answers.Add(1)
+		}
+	}()
+	began, tick := time.Now(), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for sent := 0; ctx.Err() == nil; <-tick.C {
+		var burst []byte
+		for ; sent < int(time.Since(began).Seconds()*rate); sent++ {
+			burst = append(burst, agent+"\r\n"...)
+		}
+		c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+		if n, err := c.Write(burst); err != nil { // a part of a request may have left: nothing more can follow on this connection
+			unsent.Add(int64((len(burst) - n) / (len(agent) + 2)))
+			<-ctx.Done()
+		}
+	}
+}
+
+// pipelined sends requests on so many connections, some at a time, until there were as many as are wanted, or the time is over. It says how
+// many were answered.
+func pipelined(t *testing.T, port, clients, atOnce int, until time.Time, want int64) int64 {
+	var n, begun atomic.Int64
+	burst := []byte{}
+	for range atOnce {
+		burst = append(burst, agent+"\r\n"...)
+	}
+	var all sync.WaitGroup
+	for range clients {
+		all.Go(func() {
+			c, err := net.Dial("tcp", loopback(port))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			in := bufio.NewReader(c)
+			for begun.Add(int64(atOnce)) <= want && time.Now().Before(until) {
+				c.SetDeadline(time.Now().Add(30 * time.Second))
+				if _, err := c.Write(burst); err != nil {
+					t.Error(err)
+					return
+				}
+				for range atOnce {
+					if err := wholeAnswer(in); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				n.Add(int64(atOnce))
+			}
+		})
+	}
+	all.Wait()
+	return n.Load()
+}
+
+// requests may be fewer where ten million take too long.
+var requests = flag.Int64("requests", 10_000_000, "how many requests the long form of the test for leaks sends")
+
+// G17 of reliability.md: requests leave nothing behind.
+func TestManyRequestsLeaveNothingBehind(t *testing.T) {
+	want, parts := int64(20_000), 4
+	if *long {
+		want, parts = *requests, 20
+	}
+	v := newVictim(t, nil)
+	gone := time.Now().Add(time.Hour)
+	pipelined(t, v.port, 32, 16, gone, want/10)
+	goroutines, files := v.metric("go_goroutines", ""), v.files()
+	base := v.resident()
+	least, most := base, base
+	began := time.Now()
+	for range parts {
+		if n := pipelined(t, v.port, 32, 16, gone, want/int64(parts)); n < want/int64(parts)-32*16 {
+			t.Fatalf("%d answers of %d", n, want/int64(parts))
+		}
+		least, most = min(least, v.resident()), max(most, v.resident())
+	}
+	t.Logf("%d requests in %v: %d KB before, between %d and %d KB after (%.1f %% to %.1f %%)", want, time.Since(began).Round(time.Second), base>>10, least>>10, most>>10,
+		100*float64(least-base)/float64(base), 100*float64(most-base)/float64(base))
+	if *long && float64(most) > 1.05*float64(base) {
+		t.Errorf("memory grew by %d KB", (most-base)>>10)
+	}
+	eventually(t, "goroutines and descriptors are back", func() bool {
+		return v.metric("go_goroutines", "") <= goroutines+2 && v.files() <= files+64 // some more may idle towards the server
+	})
+}
+
+// Many clients that stay, and all get their answers.
+func TestThousandsOfClientsMayStay(t *testing.T) {
+	n, rounds := 300, 2
+	if *long {
+		n, rounds = 5000, 5
+	}
+	v := newVictim(t, nil)
+	pipelined(t, v.port, 64, 1, time.Now().Add(time.Hour), 5000)
+	before := v.resident()
+	clients := make([]net.Conn, n)
+	for i := range clients {
+		c, err := net.DialTimeout("tcp", loopback(v.port), 10*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		clients[i] = c
+	}
+	in := bufio.NewReader(nil)
+	for round := range rounds {
+		for _, c := range clients {
+			c.SetDeadline(time.Now().Add(30 * time.Second))
+			if _, err := io.WriteString(c, agent+"\r\n"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, c := range clients {
+			in.Reset(c)
+			if err := wholeAnswer(in); err != nil {
+				t.Fatalf("round %d, client %d: %v", round, i, err)
+			}
+		}
+	}
+	if got := int(v.metric("haproxy_frontend_current_sessions", strconv.Itoa(v.port))); got != n {
+		t.Errorf("%d clients are counted, there are %d", got, n)
+	}
+	if *long { // until what the answers took is given back
+		<-time.After(40 * time.Second)
+	}
+	t.Logf("%d clients had %d answers each; %.2f KB more for each of them", n, rounds, float64(v.resident()-before)/1024/float64(n))
+}
+
+// What a second event loop costs: processor time for a request, with one and with two, in turns.
+func TestASecondLoopCostsLittle(t *testing.T) {
+	each, rounds := int64(5_000), 2
+	if *long {
+		each, rounds = 150_000, 7
+	}
+	one, two := newVictim(t, []string{"GOMAXPROCS=1"}), newVictim(t, []string{"GOMAXPROCS=2"})
+	cost := func(v *victim) float64 {
+		before := v.cpu()
+		n := pipelined(t, v.port, 64, 1, time.Now().Add(time.Hour), each)
+		return float64((v.cpu() - before).Microseconds()) / float64(n)
+	}
+	cost(one)
+	cost(two)
+	var ratios, with1, with2 []float64
+	for range rounds {
+		a, b := cost(one), cost(two)
+		ratios, with1, with2 = append(ratios, b/a), append(with1, a), append(with2, b)
+	}
+	for _, list := range [][]float64{ratios, with1, with2} {
+		slices.Sort(list)
+	}
+	t.Logf("processor time for a request, medians of %d rounds: %.1f µs with one loop, %.1f µs with two; ratio %.2f (%.2f to %.2f)", rounds, with1[rounds/2], with2[rounds/2],
+		ratios[rounds/2], ratios[0], ratios[rounds-1])
+}

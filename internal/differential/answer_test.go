@@ -1,0 +1,126 @@
+package differential_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"marathon-lb/internal/route"
+)
+
+// answer is what became of a question at one side.
+type answer struct {
+	Status  int
+	Server  string   // that answered; empty if none did
+	Backend string   // its backend
+	Line    string   // as the server got it
+	Head    []string // likewise, sorted by name
+	Body    string   // likewise
+	Fields  []string // of the answer, those that mean something, sorted
+	Page    string   // the body of the answer
+	Ended   string   // how it ended without an answer
+}
+
+// String is the answer without what may differ: which server of the backend it was.
+func (a answer) String() string {
+	a.Server = ""
+	type plain answer
+	return fmt.Sprintf("%+v", plain(a))
+}
+
+// meaningful are the fields of an answer that are compared.
+var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It"}
+
+const patience = 60 * time.Second
+
+// put asks a side.
+func (q question) put(side netip.Addr, servers map[string]server) answer {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(q.source)}, Timeout: patience}
+	raw, err := dialer.Dial("tcp", netip.AddrPortFrom(side, q.listener.Bind.Port()).String())
+	if err != nil {
+		return answer{Ended: "no connection"}
+	}
+	defer raw.Close()
+	raw.SetDeadline(time.Now().Add(patience))
+	conn := raw
+	if q.listener.TLS {
+		conn = tls.Client(raw, &tls.Config{InsecureSkipVerify: true, ServerName: q.sni})
+	}
+	if _, err := io.WriteString(conn, q.text); err != nil {
+		return answer{Ended: "closed"}
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: q.method})
+	if err != nil {
+		return answer{Ended: "closed"}
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return answer{Status: resp.StatusCode, Ended: "cut"}
+	}
+	return heard(resp, string(body), servers)
+}
+
+func heard(resp *http.Response, body string, servers map[string]server) answer {
+	a := answer{Status: resp.StatusCode, Page: body}
+	var s seen
+	if text, err := strconv.Unquote(resp.Header.Get("X-Seen")); err == nil && json.Unmarshal([]byte(text), &s) == nil {
+		a.Server, a.Backend, a.Line, a.Body = s.Server, servers[s.Server].backend, s.Line, s.Body
+		for _, f := range s.Fields {
+			a.Head = append(a.Head, strings.ToLower(f[0])+": "+f[1])
+		}
+		slices.SortStableFunc(a.Head, func(f, g string) int { return strings.Compare(fieldName(f), fieldName(g)) })
+	}
+	for _, name := range meaningful {
+		for _, v := range resp.Header[name] {
+			if name == "Set-Cookie" {
+				v = cookie(v, servers[a.Server].cookie)
+			}
+			a.Fields = append(a.Fields, name+": "+v)
+		}
+	}
+	return a
+}
+
+func fieldName(f string) string {
+	name, _, _ := strings.Cut(f, ":")
+	return name
+}
+
+// cookie is a Set-Cookie with its attributes in an order, and a word for the value if it is that of the server.
+func cookie(text, its string) string {
+	parts := strings.Split(text, "; ")
+	if its != "" {
+		parts[0] = strings.Replace(parts[0], "mesosphere_server_id="+its, "mesosphere_server_id=(its)", 1)
+	}
+	slices.Sort(parts[1:])
+	return strings.Join(parts, "; ")
+}
+
+// server is who may be behind an address.
+type server struct {
+	backend, cookie string
+	chosen          bool // it takes its turn
+	fixed           bool // no turns are taken: it is always the same that is chosen
+	last            bool // it is a last resort: only a cookie leads there while others are ready
+}
+
+func serversOf(s route.Spec) map[string]server {
+	all := map[string]server{}
+	for _, k := range s.Backends {
+		ready := slices.ContainsFunc(k.Servers, func(s route.ServerSpec) bool { return s.State == route.Ready })
+		for _, one := range k.Servers {
+			last := one.State == route.LastResort
+			all[one.Addr.String()] = server{backend: k.Name, cookie: one.Cookie, chosen: one.State == route.Ready || last && !ready, last: last, fixed: k.Balance == route.First}
+		}
+	}
+	return all
+}

@@ -1,0 +1,95 @@
+package differential_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// exception is where HAProxy and the proxy may differ: the row of docs/differences.md that says so, and either the answers it allows or
+// how it makes them equal.
+type exception struct {
+	row    string
+	allows func(q question, ours, theirs answer) bool
+	settle func(q question, a *answer)
+}
+
+var exceptions = []exception{
+	{row: "D-CONFIG-1", settle: func(q question, a *answer) { // the server learns the client's version of HTTP
+		if strings.Contains(q.text, " HTTP/1.0\r\n") {
+			a.Line = strings.Replace(a.Line, " HTTP/1.0", " HTTP/1.1", 1)
+			a.without("connection: keep-alive")
+		}
+		if !strings.Contains(q.text, "\r\nHost:") { // ours has always one
+			a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return strings.HasPrefix(f, "host: ") })
+		}
+	}},
+	{row: "D-CONFIG-1", settle: func(_ question, a *answer) { // a target with a host stays one
+		method, rest, _ := strings.Cut(a.Line, " ")
+		if _, authority, absolute := strings.Cut(rest, "://"); absolute && !strings.HasPrefix(rest, "/") {
+			path := strings.IndexByte(authority, '/')
+			a.Line = method + " " + authority[path:]
+		}
+	}},
+	{row: "D-CONFIG-1", settle: func(q question, a *answer) { // and loses its usual port
+		if !absolute.MatchString(q.text) {
+			return
+		}
+		for i, f := range a.Head {
+			if strings.HasPrefix(f, "host: ") {
+				a.Head = slices.Clone(a.Head)
+				a.Head[i] = usualPort.ReplaceAllString(f, "")
+			}
+		}
+	}},
+	{row: "D-CONFIG-5", settle: func(_ question, a *answer) { // pages that HAProxy words otherwise, or does not have
+		if a.Server == "" && (a.Status == 405 || a.Status == 414 || a.Status == 431) {
+			a.Page, a.Fields = "", nil
+		}
+	}},
+	{row: "D-CONFIG-2", settle: func(q question, a *answer) { // fields that Connection names are passed on
+		if strings.Contains(q.text, "Connection: close, X-It") {
+			a.without("x-it: a", "x-it: b", "x-it: one", "x-it: two")
+		}
+	}},
+}
+
+var (
+	absolute  = regexp.MustCompile(`^\S+ [A-Za-z]+://`)
+	usualPort = regexp.MustCompile(`:(80|443)?$`)
+)
+
+// without takes fields out of the head that the server got.
+func (a *answer) without(fields ...string) {
+	a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return slices.Contains(fields, f) })
+}
+
+// settled is an answer without what is known to differ.
+func settled(q question, a answer) answer {
+	for _, e := range exceptions {
+		if e.settle != nil {
+			e.settle(q, &a)
+		}
+	}
+	return a
+}
+
+// setsCookie says that the client was given a new server.
+func (a answer) setsCookie() bool {
+	for _, f := range a.Fields {
+		if strings.Contains(f, "mesosphere_server_id=(its)") {
+			return true
+		}
+	}
+	return false
+}
+
+// sticks says that the backend has a persistence cookie: it took it out of what the server sees.
+func sticks(a answer) bool {
+	for _, f := range a.Head {
+		if strings.Contains(f, "mesosphere_server_id=") {
+			return false
+		}
+	}
+	return a.Server != ""
+}

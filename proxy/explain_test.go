@@ -1,0 +1,187 @@
+package proxy_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/proxy"
+)
+
+// anyService is a backend with any rules and any restrictions.
+func anyService(t *rapid.T, i int, server netip.AddrPort) route.BackendSpec {
+	k := service(route.HTTP, 1+i, server).SetBackends[0]
+	k.App = fmt.Sprintf("/app%d", i)
+	k.Rules = []route.Rule{{AppID: k.App}}
+	for range rapid.IntRange(0, 3).Draw(t, "rules") {
+		k.Rules = append(k.Rules, route.Rule{
+			Host: rapid.SampledFrom([]string{"a.test", "*.test", "*"}).Draw(t, "host"), Path: rapid.SampledFrom([]string{"", "/", "/p"}).Draw(t, "path"),
+			Weight: rapid.IntRange(0, 2).Draw(t, "weight"),
+		})
+	}
+	k.Servers[0].State = rapid.SampledFrom([]route.State{route.Ready, route.Ready, route.LastResort, route.Draining}).Draw(t, "state")
+	if rapid.IntRange(0, 5).Draw(t, "servers") == 0 {
+		k.Servers = nil
+	}
+	rare := func(what string) bool { return rapid.IntRange(0, 5).Draw(t, what) == 0 }
+	k.Closed, k.ToHTTPS = rare("closed"), rare("to https")
+	if rare("allowed") {
+		k.Allow = []netip.Prefix{netip.MustParsePrefix(rapid.SampledFrom([]string{"10.0.0.0/8", "127.0.0.0/8"}).Draw(t, "network"))}
+	}
+	if rare("password") {
+		k.Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret}
+	}
+	if rare("root") {
+		k.Rewrite.Root, k.Rewrite.Hosts = "/p/index", []string{"a.test"}
+	}
+	return k
+}
+
+// Whatever the table: what Explain says of a request is what its client gets.
+func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
+	r := newRig(t, proxy.Options{AccessLog: proxy.LogOff})
+	byHost, byApp, own := freePort(t), freePort(t), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{entry(route.HTTPIn, route.ByHost, byHost), entry(route.AppIDIn, route.ByAppID, byApp)}})
+	var servers []netip.AddrPort
+	for i := range 4 {
+		servers = append(servers, named(t, fmt.Sprintf("app_%d", 1+i)))
+	}
+	var before []string
+	rapid.Check(t, func(rt *rapid.T) {
+		c := route.Change{DropBackends: before}
+		before = nil
+		for i := range rapid.IntRange(0, 4).Draw(rt, "backends") {
+			k := anyService(rt, i, servers[i])
+			c.SetBackends, before = append(c.SetBackends, k), append(before, k.Name)
+		}
+		l := service(route.HTTP, own).SetListeners[0]
+		l.Backend = "app_1"
+		c.SetListeners = []route.ListenerSpec{l}
+		r.apply(c)
+		for range 4 {
+			r.compare(rt, byHost, byApp, own)
+		}
+	})
+}
+
+// compare asks one question of both.
+func (r *rig) compare(t *rapid.T, byHost, byApp, own int) {
+	path := rapid.SampledFrom([]string{"/", "/p", "/p/q?r=s", "/z"}).Draw(t, "asked path")
+	host := rapid.SampledFrom([]string{"a.test", "b.test", "A.test.", "x"}).Draw(t, "asked host")
+	app := rapid.SampledFrom([]string{"", "/app0", "/APP1", "/app9"}).Draw(t, "asked app")
+	target, at := "http://"+host+path, url(byHost, path)
+	switch rapid.IntRange(0, 3).Draw(t, "entry") {
+	case 0:
+		at = url(byApp, path)
+		target = at
+	case 1:
+		at = url(own, path)
+		target = at
+	}
+	req, _ := http.NewRequest("GET", at, nil)
+	q := route.Question{Target: target, From: "127.0.0.1", Header: []string{"Host: " + host}}
+	for name, value := range map[string]string{"X-Marathon-App-Id": app, "Authorization": rapid.SampledFrom([]string{"", "Basic Ym9iOnNlY3JldA=="}).Draw(t, "shown")} {
+		if value != "" {
+			req.Header.Set(name, value)
+			q.Header = append(q.Header, name+": "+value)
+		}
+	}
+	req.Host = host
+	w, err := r.Explain(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, body := do(r.t, req)
+	if no := w.Refusal; no != nil {
+		if resp.StatusCode != no.Status || resp.Header.Get("Location") != no.Location {
+			t.Fatalf("%v: explained as %+v, got %d %s", q, no, resp.StatusCode, resp.Header.Get("Location"))
+		}
+		return
+	}
+	if resp.StatusCode != 200 || body != w.Backend.Name {
+		t.Fatalf("%v: explained as served by %s, got %d from %s", q, w.Backend.Name, resp.StatusCode, body)
+	}
+}
+
+func TestExplainOnlyReads(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, named(t, "a"), named(t, "b"), named(t, "c")))
+	for range 5 {
+		w, err := r.Explain(route.Question{Target: url(port, "/")})
+		if err != nil || w.Backend.Next == "" {
+			t.Fatal(w, err)
+		}
+		_, body := get(t, url(port, "/"))
+		for _, s := range r.Table().Backends()[0].Servers {
+			if s.Name == w.Backend.Next {
+				if _, again := get(t, "http://"+s.Addr.String()+"/"); again != body {
+					t.Errorf("%s was foretold, which is %s; %s answered", w.Backend.Next, again, body)
+				}
+			}
+		}
+	}
+	b := r.Table().Backends()[0]
+	if n := b.Stats.Sum(route.Requests); n != 5 {
+		t.Errorf("%d requests are counted, want those 5 that were made", n)
+	}
+}
+
+func TestAPortThatTakesNobodyIsExplainedAndMakesTheVerdict(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	r, free := newRig(t, proxy.Options{}), freePort(t)
+	held := taken.Addr().(*net.TCPAddr).Port
+	missing := filepath.Join(t.TempDir(), "missing.pem")
+	c := secured(service(route.HTTP, free, named(t, "secret")), missing)
+	other := service(route.HTTP, held, named(t, "held"))
+	c.SetBackends, c.SetListeners = append(c.SetBackends, other.SetBackends...), append(c.SetListeners, other.SetListeners...)
+	if err := r.Apply(c); err == nil {
+		t.Fatal("the port that is taken was opened")
+	}
+	for target, want := range map[string]route.Refusal{
+		url(held, "/"): {Name: string(route.NotOpened), Why: "another process has it"},
+		"https" + strings.TrimPrefix(url(free, "/"), "http"): {Name: string(route.NoCert), Why: missing},
+	} {
+		w, err := r.Explain(route.Question{Target: target})
+		if err != nil || w.Refusal == nil || w.Refusal.Name != want.Name || !strings.Contains(w.Refusal.Why, want.Why) || w.Listener.Trouble == "" {
+			t.Errorf("%s: %+v, %v", target, w.Refusal, err)
+		}
+	}
+	hindered := r.Hindered()
+	for port, why := range map[int]route.Why{held: route.NotOpened, free: route.NoCert} {
+		if v := hindered[fmt.Sprintf("app_%d", port)]; v.Why != why || v.Detail == "" {
+			t.Errorf("port %d: %+v", port, v)
+		}
+	}
+	if len(hindered) != 2 {
+		t.Errorf("got %+v", hindered)
+	}
+}
+
+func TestTheCertificateThatAClientIsShownIsTold(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{https(port)}})
+	w, err := r.Explain(route.Question{Target: "https://a.example/"})
+	if err != nil || !strings.Contains(w.Listener.Certificate, "signed by itself") {
+		t.Errorf("without any: %+v, %v", w.Listener, err)
+	}
+	path := filepath.Join(t.TempDir(), "a.pem")
+	put(t, path, newAuthority(t).pem("a.example"))
+	r, port = newRig(t, proxy.Options{SSLCerts: []string{path}}), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{https(port)}})
+	for host, want := range map[string]string{"a.example": "for a.example", "b.example": "for a.example, not for b.example: clients refuse it"} {
+		if w, err := r.Explain(route.Question{Target: "https://" + host + "/"}); err != nil || w.Listener.Certificate != want {
+			t.Errorf("%s: %+v, %v", host, w.Listener, err)
+		}
+	}
+}
