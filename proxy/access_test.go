@@ -236,6 +236,14 @@ func TestRedirectsToHTTPS(t *testing.T) {
 			t.Errorf("%+v: %d %v %q", c, resp.StatusCode, resp.Header, body)
 		}
 	}
+	whole, err := http.NewRequest("OPTIONS", url(byHost, "/"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole.Host, whole.URL.Opaque = "a.test", "*"
+	if resp, _ := do(t, whole); resp.StatusCode != 301 || resp.Header.Get("Location") != "https://a.test" {
+		t.Errorf("OPTIONS *: %d to %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
 	if resp, _ := get(t, url(byHost, "/"), "Host", "a.test", "X-Forwarded-Proto", "https"); resp.StatusCode != 401 {
 		t.Errorf("behind a trusted proxy that ended TLS: %d", resp.StatusCode)
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"marathon-lb/internal/route"
 )
@@ -111,11 +112,11 @@ func (r *Request) secure(trusted []netip.Prefix) bool {
 	return r.TLS || trusts(trusted, r.Source.Addr()) && r.field("X-Forwarded-Proto") == "https"
 }
 
-// httpsURL is the request's own address with https.
+// httpsURL is the request's own address with https; that of a server as a whole (OPTIONS *) has no path.
 func httpsURL(r *Request, port int) string {
 	host := route.WithoutPort(r.Host)
 	if port != 443 && port != 0 {
 		host += ":" + strconv.Itoa(port)
 	}
-	return "https://" + host + r.Path + r.Query
+	return "https://" + host + strings.TrimPrefix(r.Path, "*") + r.Query
 }

@@ -42,6 +42,13 @@ var exceptions = []exception{
 			}
 		}
 	}},
+	{row: "D-CONFIG-1", allows: func(q question, _, _ answer) bool { // a URL is no Host
+		return absolute.MatchString(q.text) && !strings.Contains(q.text, "\r\nHost:")
+	}},
+	{row: "D-CONFIG-5", allows: func(q question, ours, theirs answer) bool { // a WebSocket without key, a head that is too large
+		keyless := strings.Contains(q.text, "Upgrade: websocket") && !strings.Contains(q.text, "Sec-WebSocket-Key")
+		return theirs.Status == 400 && (keyless || ours.Status == 431 && len(q.text) > 32<<10)
+	}},
 	{row: "D-CONFIG-5", settle: func(_ question, a *answer) { // pages that HAProxy words otherwise, or does not have
 		if a.Server == "" && (a.Status == 405 || a.Status == 414 || a.Status == 431) {
 			a.Page, a.Fields = "", nil

@@ -17,6 +17,9 @@ func (w *writer) backend(k *route.BackendSpec) {
 		w.userlist(k)
 	}
 	w.section(fmt.Sprintf("%s, port %d", k.App, k.PortIndex), "backend %s from %s", w.names[k.Name], k.Mode)
+	if k.Canary.Group != "" {
+		w.note("D-CONFIG-6: of the apps of canary group %s, HAProxy has the first serve all clients", k.Canary.Group)
+	}
 	w.balance(k)
 	w.access(k)
 	for line := range strings.Lines(k.Do.String()) { // what templates ask for, printed as HAProxy reads it
@@ -106,7 +109,11 @@ var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 // hosts is the condition that a request is for one of the hosts its rewriting speaks of. It may write an ACL first.
 func (w *writer) hosts(k *route.BackendSpec, name string) string {
 	for _, h := range k.Rewrite.Hosts {
-		w.line("acl %s %s", name, hostIs(h))
+		is := hostIs(h)
+		if h == "*" { // which is no host that is not there
+			is = "var(txn.host) -m len gt 0"
+		}
+		w.line("acl %s %s", name, is)
 	}
 	return name
 }
@@ -137,7 +144,8 @@ func (w *writer) sticky(k *route.BackendSpec) {
 }
 
 // cookiePaths sets the cookie's path to that of the rule that won, which is the first of the backend's that matches; it says whether there
-// is any such rule. Later lines overrule earlier ones, so the first rule comes last.
+// is any such rule. Later lines overrule earlier ones, so the first rule comes last. The path becomes part of a replacement, where a backslash means
+// more than itself.
 func (w *writer) cookiePaths(k *route.BackendSpec) bool {
 	rules := route.Spec{Backends: []route.BackendSpec{*k}}.Ranked()
 	if !slices.ContainsFunc(rules, func(r route.Ranked) bool { return r.Rule.CookiePath() != "/" }) {
@@ -146,7 +154,7 @@ func (w *writer) cookiePaths(k *route.BackendSpec) bool {
 	slices.Reverse(rules)
 	for _, r := range rules {
 		if r.Rule.AppID == "" {
-			w.line("http-request set-var-fmt(txn.cookie_path) %s if %s { %s }%s", format(r.Rule.CookiePath()), shared, hostIs(r.Rule.Host), pathBegins(r.Rule))
+			w.line("http-request set-var-fmt(txn.cookie_path) %s if %s { %s }%s", format(strings.ReplaceAll(r.Rule.CookiePath(), `\`, `\\`)), shared, hostIs(r.Rule.Host), pathBegins(r.Rule))
 		}
 	}
 	return true

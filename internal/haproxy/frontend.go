@@ -12,7 +12,7 @@ import (
 // frontend is a listener. The backend is chosen by the rules alone; what else stands between a request and its server belongs to the
 // backend, so that it concerns nobody's requests but those that its rules won.
 func (w *writer) frontend(l route.ListenerSpec) {
-	name, base := properName(l.Name), "http_in"
+	name, base := cmp.Or(w.names[l.Name], properName(l.Name)), "http_in"
 	if l.Mode == route.TCP {
 		base = "tcp"
 	}
@@ -31,7 +31,7 @@ func (w *writer) frontend(l route.ListenerSpec) {
 		tls = " ssl" + w.certWords(certs) + " alpn http/1.1"
 	}
 	w.section(about, "frontend %s from %s", name, base)
-	w.line("bind %s%s", bindText(w.bind(l.Bind)), tls)
+	w.line("bind %s%s", bindText(l.Bind), tls)
 	for _, c := range w.o.Certs {
 		if l.TLS && len(l.Certs) == 0 && c.Variable != "" {
 			w.note("D-CONFIG-3: put the text of %s into %s", c.Variable, c.Path)
@@ -46,7 +46,9 @@ func (w *writer) frontend(l route.ListenerSpec) {
 	case route.ByAppID:
 		w.byAppID()
 	case route.ByService:
-		w.line("default_backend %s", w.names[l.Backend])
+		if name := w.names[l.Backend]; name != "" {
+			w.line("default_backend %s", name)
+		}
 	}
 }
 

@@ -28,7 +28,6 @@ type Options struct {
 	DrainTimeout time.Duration  // 0 for no limit
 	MaxConn      int            // client connections at a time, 0 for what HAProxy finds itself
 	Hashes       bool           // print the hashes of passwords; without them nobody gets in
-	Bind         func(netip.AddrPort) netip.AddrPort
 }
 
 // Cert is a PEM file, or what stands for one.
@@ -116,14 +115,6 @@ func properName(name string) string {
 		}
 		return '_'
 	}, name)
-}
-
-// bind is where a listener is opened.
-func (w *writer) bind(at netip.AddrPort) netip.AddrPort {
-	if w.o.Bind == nil {
-		return at
-	}
-	return w.o.Bind(at)
 }
 
 // mostWords bounds the patterns in a line: HAProxy takes 64 words. Lines of one ACL add up.

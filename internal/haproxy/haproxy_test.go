@@ -41,7 +41,7 @@ func everything() route.Spec {
 		Servers: []route.ServerSpec{server(1, route.Ready), server(2, route.Draining), server(3, route.LastResort)},
 		Auth:    &route.Auth{Realm: `the "web"`, User: "bob", Hash: "$1$saltsalt$wTLsTBb/.H7e4VHujepbF0"},
 		Allow:   []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")},
-		ToHTTPS: true, HSTS: true, SlowStart: 20 * time.Second, Hold: 5 * time.Second,
+		ToHTTPS: true, HSTS: true, SlowStart: 20 * time.Second, Canary: route.Canary{Group: "g"}, Hold: 5 * time.Second,
 		Rewrite: route.Rewrite{Strip: "/api", Host: "web.test", Location: "/my/content", Root: "/100%", Hosts: []string{"web.test", "*.web.test"}},
 	}
 	front := route.BackendSpec{
@@ -115,6 +115,21 @@ func TestForeignTextCannotSayAnythingItself(t *testing.T) {
 		}
 		accepted(t, got)
 	}
+}
+
+func TestNamesThatHAProxyCannotHaveStayApart(t *testing.T) {
+	s := everything()
+	for i, name := range []string{"a/b_1", "a b_1"} {
+		s.Backends[i+1].Name, s.Listeners[i+4].Name, s.Listeners[i+4].Backend = name, name, name
+	}
+	s.Listeners[3].Backend = "gone"
+	got := haproxy.Config(s, options)
+	for _, line := range []string{"frontend a_b_1 from", "backend a_b_1 from", "frontend a_b_1_ from", "backend a_b_1_ from"} {
+		if strings.Count(got, line) != 1 {
+			t.Errorf("%q is there %d times:\n%s", line, strings.Count(got, line), got)
+		}
+	}
+	accepted(t, got)
 }
 
 // accepted has HAProxy look at a configuration. Without it that is left out, except where the environment says CI.

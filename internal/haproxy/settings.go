@@ -7,11 +7,11 @@ import (
 	"marathon-lb/internal/route"
 )
 
-// Bounds of a request's head: those of the proxy. The buffer also has what is added on the way.
+// Bounds of a request's head: those of the proxy. A head of 32 KB fits into the buffer, of which HAProxy reserves 1 KB.
 const (
 	mostTarget = 8 << 10
 	mostFields = 100
-	bufferSize = 48 << 10
+	bufferSize = 33 << 10
 )
 
 // idempotent are the methods that may be sent twice.
@@ -92,7 +92,7 @@ func (w *writer) statistics() {
 		return
 	}
 	w.section("Of what marathon-lb serves here HAProxy has the statistics and the health check.", "listen stats from http")
-	w.line("bind %s", bindText(w.bind(w.o.Stats)))
+	w.line("bind %s", bindText(w.o.Stats))
 	w.line("stats enable")
 	w.line("monitor-uri /_haproxy_health_check")
 	w.line("http-request use-service prometheus-exporter if { path /metrics }")
