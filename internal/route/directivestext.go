@@ -40,8 +40,10 @@ func (d *Directives) String() string {
 			line("acl", hacfg.Quote(a.Name), t.String())
 		}
 	}
-	for i := range d.Request {
-		line(d.Request[i].line("http-request"))
+	ends := slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Allow })
+	for _, x := range d.Request { // they are in order: a late one is like others where none ends the http-request lines before it
+		x.Late = x.Late && ends
+		line(x.line("http-request"))
 	}
 	for i := range d.Response {
 		line(d.Response[i].line("http-response"))
