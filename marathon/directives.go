@@ -57,7 +57,8 @@ func init() { // the table's functions use the table
 // findDirective is the row of a line: that with the most words.
 func findDirective(words []string) *Directive {
 	for n := min(len(words), 4); n > 0; n-- {
-		if row := byWords[strings.Join(words[:n], " ")]; row != nil {
+		row := byWords[strings.Join(words[:n], " ")]
+		if row != nil && len(strings.Fields(row.Words)) == n { // a word in quotes may have a blank
 			return row
 		}
 	}
