@@ -403,6 +403,11 @@ func FuzzLabels(f *testing.F) {
 	for _, l := range marathon.Labels() {
 		f.Add(strings.Replace(l.Pattern(), "{n}", "0", 1), "-i /a /b")
 	}
+	for _, l := range marathon.Labels() {
+		if l.Template && l.Scope == marathon.PerPort {
+			f.Add("HAPROXY_0_"+l.Name, "  server {serverName} {host_ipv4}:{port} check inter 1s\n  acl a path_reg ^/x\n  use_backend {backend} if a or !{{ src 10.0.0.0/8 }}\n  http-request deny unless a\n  bind {bindAddr}:{servicePort} ssl\n  option httpchk GET /x HTTP/1.1\\r\\nA:\\ b")
+		}
+	}
 	f.Add("HAPROXY_0_VHOST", "a.example.com, *,*.b")
 	f.Add("HAPROXY_0_PORT", "10001")
 	f.Add("HAPROXY_7_PATH", "\x00\xff")
