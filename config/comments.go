@@ -33,6 +33,7 @@ var comments = map[string]string{
 	"Marathon.Silence":           "how long the event stream may carry no byte, heartbeats included, before it counts as dead",
 	"Marathon.StateDir":          "where the table is kept for the next start, which may find no Marathon; none keeps nothing. The default is used only if it can be written",
 	"Marathon.StrictMode":        "serves only services whose HAPROXY_{n}_ENABLED is true",
+	"Marathon.Templates":         "texts in HAProxy's language by their name without HAPROXY_, BACKEND_HEAD for one: those that a port's label can set, for all services that have no such label",
 	"Mode":                       "how changes are noticed: sse follows Marathon's event stream, poll reads all apps each POLL_INTERVAL",
 	"Proxy.AccessLog":            "says which requests are logged: errors, all or off",
 	"Proxy.AuthScope":            "where HAPROXY_{n}_AUTH is asked for: all is every HTTP entry of the service, vhost only :80 and :443",

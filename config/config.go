@@ -151,6 +151,9 @@ func Parse(args, environment []string) (Config, error) {
 		return Config{}, err
 	}
 	c.Proxy.CertPEMs = env.certPEMs()
+	if err := c.readTemplates(env); err != nil {
+		return Config{}, err
+	}
 	if err := c.noticeFlags(flags); err != nil {
 		return Config{}, err
 	}

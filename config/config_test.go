@@ -3,6 +3,7 @@ package config_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -104,7 +105,7 @@ func TestFlagWinsOverOurVariableOverTheContainers(t *testing.T) {
 func TestWhatIsNotObeyedIsSaid(t *testing.T) {
 	c := parse(t, "sse --group x --command reload --syslog-socket /dev/null",
 		"PORTS=80,443", "HAPROXY_GLOBAL_DEFAULT_OPTIONS=redispatch,http-server-close,dontlognull", "HAPROXY_SYSCTL_PARAMS=a=1",
-		"HAPROXY_SSL_CERT7=pem", "HAPROXY_SSL_CERT101=pem", "HAPROXY_BACKEND_HEAD=timeout server 600s", "MARATHON_LB_DRIAN_TIMEOUT=3")
+		"HAPROXY_SSL_CERT7=pem", "HAPROXY_SSL_CERT101=pem", "HAPROXY_HTTP_FRONTEND_HEAD=frontend x", "HAPROXY_BACKEND_HEAD=timeout server 600s", "MARATHON_LB_DRIAN_TIMEOUT=3")
 	var got []string
 	for _, n := range c.Notices {
 		mark := " "
@@ -116,7 +117,7 @@ func TestWhatIsNotObeyedIsSaid(t *testing.T) {
 			t.Errorf("%s: no reason", n.Option)
 		}
 	}
-	want := []string{" --command", "!HAPROXY_BACKEND_HEAD",
+	want := []string{" --command", "!HAPROXY_HTTP_FRONTEND_HEAD",
 		"!HAPROXY_SSL_CERT101", " HAPROXY_SYSCTL_PARAMS", "!MARATHON_LB_DRIAN_TIMEOUT"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -147,26 +148,45 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 	}
 	write("HAPROXY_HTTP_BACKEND_ACL_ALLOW_DENY", "  http-request deny\n") // the default; only for services with an allow-list
 	write("HAPROXY_HTTPS_FRONTEND_HEAD", "frontend marathon_https_in\n  bind *:443 ssl {sslCerts} alpn h2,http/1.1\n  mode http\n")
-	write("HAPROXY_HTTP_FRONTEND_ACL_WITH_AUTH", "  acl auth_{H} http_auth(user_{backend})\n  http-request auth realm \"{realm}\" if host_{H} !auth_{H}\n")
 	write("HAPROXY_HTTPS_FRONTEND_HEAD", "frontend f\n  bind *:443 ssl {sslCerts} crt /more alpn h2,http/1.1 verify none\n  reqadd X-Proto:\\ https if { ssl_fc }\n")
 	write("HAPROXY_HTTPS_GROUPED_VHOST_FRONTEND_HEAD", "frontend {name}\n  bind abns@{name} accept-proxy ssl {sslCerts}{bindOpts}\n")
-	write("HAPROXY_BACKEND_HEAD", "  # deny nothing\n  timeout server 600s\n")
-	if c := parse(t, "sse --group x", "MESOS_SANDBOX="+sandbox); len(c.Notices) != 1 {
-		t.Errorf("got notices %v, want one", c.Notices)
+	if c := parse(t, "sse --group x", "MESOS_SANDBOX="+sandbox); len(c.Notices) != 3 || c.Marathon.Templates != nil {
+		t.Errorf("got notices %v, want three, and templates %v", c.Notices, c.Marathon.Templates)
 	}
 	write("HAPROXY_HTTP_FRONTEND_HEAD", "frontend f\n  bind *:80\n  http-request deny if { src 192.0.2.0/24 }\n")
 	for _, env := range []string{
 		"MESOS_SANDBOX=" + sandbox, `HAPROXY_HTTP_FRONTEND_HEAD=frontend f\n  bind 10.0.0.1:80`,
 		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required", "HAPROXY_HTTPS_FRONTEND_HEAD=bind 10.0.0.1:443 ssl",
-		"HAPROXY_FRONTEND_HEAD=bind *:10000 ssl verify required", "HAPROXY_BACKEND_HEAD=tcp-request content reject",
-		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required",
-		"HAPROXY_HTTP_FRONTEND_ACL_WITH_AUTH=http-request deny if { path /admin }",
-		"HAPROXY_HTTP_BACKEND_NETWORK_ALLOWED_ACL=acl network_allowed src 10.0.0.0/8",
-		"HAPROXY_BACKEND_HTTP_OPTIONS=acl inside src 10.0.0.0/8", "HAPROXY_HEAD=stats auth admin:TOPSECRET",
+		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required", "HAPROXY_HEAD=stats auth admin:TOPSECRET",
 	} {
 		if _, err := config.Parse([]string{"--group", "x"}, []string{env}); err == nil || !strings.Contains(err.Error(), "restricts access") || strings.Contains(err.Error(), "TOPSECRET") {
 			t.Errorf("%s: got %v, want a refusal", env, err)
 		}
+	}
+}
+
+func TestTemplatesForAllServicesComeFromFoldersAndTheEnvironment(t *testing.T) {
+	folder, sandbox := t.TempDir(), t.TempDir()
+	t.Chdir(folder)
+	for path, text := range map[string]string{
+		filepath.Join(folder, "templates", "HAPROXY_BACKEND_HEAD"):            "of the folder\n",
+		filepath.Join(folder, "templates", "HAPROXY_BACKEND_STICKY_OPTIONS"):  "of the folder\n",
+		filepath.Join(folder, "templates", "HAPROXY_BACKEND_HTTP_OPTIONS"):    "of the folder\n",
+		filepath.Join(sandbox, "templates", "HAPROXY_BACKEND_STICKY_OPTIONS"): "of the sandbox\n",
+		filepath.Join(sandbox, "templates", "HAPROXY_BACKEND_HTTP_OPTIONS"):   "of the sandbox\n",
+		filepath.Join(sandbox, "templates", "HAPROXY_HTTP_FRONTEND_HEAD"):     "frontend f\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := parse(t, "sse --group x", "MESOS_SANDBOX="+sandbox, `HAPROXY_BACKEND_HTTP_OPTIONS=of\nthe variable`)
+	want := map[string]string{"BACKEND_HEAD": "of the folder\n", "BACKEND_STICKY_OPTIONS": "of the sandbox\n", "BACKEND_HTTP_OPTIONS": "of\nthe variable"}
+	if !maps.Equal(c.Marathon.Templates, want) || len(c.Notices) != 1 {
+		t.Errorf("got %q, notices %v", c.Marathon.Templates, c.Notices)
 	}
 }
 

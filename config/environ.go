@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"marathon-lb/marathon"
 	"marathon-lb/proxy"
 )
 
@@ -49,7 +50,9 @@ func certVariables() []string {
 const (
 	certVariable = "HAPROXY_SSL_CERT"
 	certField    = "Proxy.CertPEMs" // of several variables, so that no text of one is its value
-	certNumbers  = "{0..100}"       // how a row says that all the numbers may follow
+	// templatesField is that of templates, which come as variables and as files.
+	templatesField = "Marathon.Templates"
+	certNumbers    = "{0..100}" // how a row says that all the numbers may follow
 )
 
 // escapes are those of bash's printf that a PEM text may have.
@@ -75,7 +78,7 @@ func (c *Config) obey(env environ, flags *pflag.FlagSet) error {
 // obeyRows sets the fields of rows that no flag has set, in c, a pointer to Config or ZDD.
 func obeyRows(c any, rows []row, env environ, flags *pflag.FlagSet) error {
 	for _, r := range rows {
-		if r.field == "" || r.field == certField || r.long != "" && flags.Changed(r.long) {
+		if r.field == "" || r.field == certField || r.field == templatesField || r.long != "" && flags.Changed(r.long) {
 			continue
 		}
 		for _, name := range r.variables() {
@@ -106,10 +109,14 @@ func (r row) quote(text string) string {
 // notice takes note of an option that is not obeyed; one that would keep clients out is an error.
 func (c *Config) notice(r row, option, text string) error {
 	switch {
+	case r.effect == template && marathon.ReadsTemplate(strings.TrimPrefix(option, "HAPROXY_")):
+		return nil
 	case r.effect == template:
 		if err := keepsOut(option, text); err != nil {
 			return err
 		}
+		c.Notices = append(c.Notices, Notice{Option: option, Reason: noTemplates, Lost: true})
+		return nil
 	case r.partly != nil && r.partly(text):
 		c.Notices = append(c.Notices, Notice{Option: option, Reason: r.note, Lost: true})
 		return nil
@@ -143,7 +150,7 @@ func (c *Config) noticeVariables(env environ) error {
 			return err
 		}
 	}
-	return c.noticeTemplates(env["MESOS_SANDBOX"])
+	return nil
 }
 
 // fits says whether the name in a row, which may end in "*" or {0..100}, is the variable's.

@@ -33,6 +33,8 @@ const (
 const (
 	noHAProxy   = "accepted for compatibility, no effect: there is no HAProxy to configure or reload"
 	noTemplates = "not carried out yet: the template is not used"
+	// templateNote is what the help says; noTemplates is what the log says of those that no label can set.
+	templateNote = `\n is a newline. Files of these names in templates/, and in that of the sandbox, are read too; variables go first, and labels before them`
 )
 
 // python are the flags of marathon_lb.py (the last one, v1.15.0), in its own order.
@@ -108,7 +110,7 @@ var container = []row{
 		note: "accepted for compatibility, no effect: kernel settings are the host's, and this needs none of them"},
 	{env: []string{"HAPROXY_SYSCTL_NONSTRICT"}, effect: idle, note: "accepted for compatibility, no effect: no kernel setting is changed"},
 	{env: []string{"VAULT_TOKEN"}, effect: lost, note: "not carried out yet: credentials are not read from Vault, see --marathon-auth-credential-file"},
-	{env: []string{"HAPROXY_*"}, effect: template, note: noTemplates},
+	{env: []string{"HAPROXY_*"}, arg: "TEXT", field: templatesField, effect: template, note: templateNote},
 	{env: []string{ourPrefix + "*"}, effect: lost, note: "there is no such option: --longhelp lists all variables"},
 }
 

@@ -2,43 +2,74 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"marathon-lb/marathon"
 )
 
-// noticeTemplates looks for the templates that the package option template-url puts into the sandbox.
-func (c *Config) noticeTemplates(sandbox string) error {
-	if sandbox == "" {
-		return nil
+const templatePrefix = "HAPROXY_"
+
+// readTemplates gathers the templates: files of templates/ in the working directory, those that the package option template-url puts into
+// the sandbox, then variables.
+func (c *Config) readTemplates(env environ) error {
+	all := map[string]string{}
+	folders := []string{"templates"}
+	if sandbox := env["MESOS_SANDBOX"]; sandbox != "" {
+		folders = append(folders, filepath.Join(sandbox, "templates"))
 	}
-	files, err := filepath.Glob(filepath.Join(sandbox, "templates", "HAPROXY_*"))
-	if err != nil || len(files) == 0 {
-		return err
+	for _, folder := range folders {
+		if err := readFolder(all, folder); err != nil {
+			return err
+		}
+	}
+	for name, text := range env {
+		if short, ok := strings.CutPrefix(name, templatePrefix); ok && marathon.ReadsTemplate(short) {
+			all[short] = strings.ReplaceAll(text, `\n`, "\n")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if marathon.ReadsTemplate(name) {
+			continue
+		}
+		if err := keepsOut(templatePrefix+name, all[name]); err != nil {
+			return err
+		}
+		c.Notices = append(c.Notices, Notice{Option: filepath.Join("templates", templatePrefix+name), Reason: noTemplates, Lost: true})
+		delete(all, name)
+	}
+	if len(all) > 0 {
+		c.Marathon.Templates = all
+	}
+	return nil
+}
+
+func readFolder(into map[string]string, folder string) error {
+	files, err := filepath.Glob(filepath.Join(folder, templatePrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("templates: %w", err)
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("template: %w", err)
 		}
-		if err := keepsOut(filepath.Base(file), string(text)); err != nil {
-			return err
-		}
+		into[strings.TrimPrefix(filepath.Base(file), templatePrefix)] = string(text)
 	}
-	c.Notices = append(c.Notices, Notice{Option: filepath.Join(sandbox, "templates"), Reason: noTemplates, Lost: true})
 	return nil
 }
 
-// keepsOut is an error if a template for all services restricts access. To serve without the restriction would open what the
-// operator meant to close.
+// keepsOut is an error if a template for all services that is not carried out restricts access. To serve without the restriction would
+// open what the operator meant to close.
 func keepsOut(name, text string) error {
-	line := marathon.RestrictingLine(strings.TrimPrefix(name, "HAPROXY_"), text)
+	line := marathon.RestrictingLine(strings.TrimPrefix(name, templatePrefix), text)
 	if line == "" {
 		return nil
 	}
 	words := strings.Fields(line) // what follows may be a password, as in "stats auth admin:..."
-	return fmt.Errorf("template %s restricts access (%s ...), and templates are not carried out yet: remove the template, "+
+	return fmt.Errorf("template %s restricts access (%s ...), and it is not carried out: remove the template, "+
 		"or keep those clients out in front of this load balancer", name, strings.Join(words[:min(2, len(words))], " "))
 }

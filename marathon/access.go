@@ -2,7 +2,6 @@ package marathon
 
 import (
 	"fmt"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,7 +43,7 @@ func shown(name, value string) string {
 func (s *service) setAllow(set setting) {
 	words := strings.FieldsFunc(set.value, func(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == ',' })
 	for _, word := range words {
-		n, err := network(word)
+		n, err := route.ParseNetwork(word)
 		if err != nil {
 			s.closed(set, err.Error(), "write addresses and networks such as 10.1.40.0/24, separated by spaces")
 			continue
@@ -54,42 +53,6 @@ func (s *service) setAllow(set setting) {
 	if len(words) == 0 {
 		s.closed(set, "it lets nobody in", "write addresses and networks such as 10.1.40.0/24, or remove it")
 	}
-}
-
-// network reads an address, a CIDR network, or a network with a mask such as 10.0.0.0/255.0.0.0.
-func network(word string) (netip.Prefix, error) {
-	bad := fmt.Errorf("%q is neither an address nor a network", word)
-	if addr, err := netip.ParseAddr(word); err == nil && addr.Zone() == "" {
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	if n, err := netip.ParsePrefix(word); err == nil {
-		if n.Addr().Is4In6() {
-			return netip.Prefix{}, bad
-		}
-		return n.Masked(), nil
-	}
-	host, mask, _ := strings.Cut(word, "/")
-	addr, err := netip.ParseAddr(host)
-	m, maskErr := netip.ParseAddr(mask)
-	if err != nil || maskErr != nil || !addr.Is4() || !m.Is4() {
-		return netip.Prefix{}, bad
-	}
-	bits := 0
-	for _, b := range m.As4() {
-		for ; b&0x80 != 0; b <<= 1 {
-			bits++
-		}
-	}
-	if n := netip.PrefixFrom(addr, bits); maskOf(bits) == m {
-		return n.Masked(), nil
-	}
-	return netip.Prefix{}, bad
-}
-
-func maskOf(bits int) netip.Addr {
-	m := ^uint32(0) << (32 - bits)
-	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)})
 }
 
 func (s *service) setToHTTPS(set setting) { s.toHTTPS = s.truth(set) }

@@ -41,14 +41,19 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 	s.settleMode(h)
 	s.settleAccess()
 	s.settleRewrite()
+	s.health, s.checkOf = h, h.check()
+	s.settleTemplates(h)
 	s.settleCanary()
+	if s.ownRules == nil {
+		s.ownRules = s.rules()
+	}
 	endpoints, census := s.app.endpoints(f, s.index, o.HealthCheck)
 	c := &candidate{
 		unit:  s.unit,
 		place: place{s.app.ID, s.index},
 		spec: route.BackendSpec{
 			Name: backendName(s.app.ID, s.port), App: s.app.ID, PortIndex: s.index, Port: s.port, Mode: s.mode, Balance: s.balance, HashOn: s.hashOn,
-			Check: h.check(), Rules: s.rules(), Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
+			Check: s.checkOf, Do: s.do, Rules: s.ownRules, Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
 			Auth: s.auth, Allow: s.allow, ToHTTPS: s.toHTTPS, HSTS: s.hsts, Rewrite: s.rewrite,
 			Certs: s.hostCerts(o.GroupHTTPSByVHost), CertLabel: s.certLabel(), Canary: s.canary, Hold: s.hold, SlowStart: s.slowStart,
 		},
@@ -58,12 +63,15 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 		portLabel: portLabel(s.index, "PORT"),
 	}
 	if s.sticky && s.mode == route.HTTP {
-		c.spec.Sticky = stickyCookie
+		c.spec.Sticky = s.cookie
 	}
 	if s.checked {
 		for i, e := range endpoints {
 			_, c.spec.Servers[i].CheckPort = s.app.place(e.task, f, s.checkAt)
 		}
+	}
+	for i := range c.spec.Servers {
+		s.server.place(&c.spec.Servers[i])
 	}
 	c.verdict = route.Verdict{App: s.app.ID, PortIndex: s.index, Port: s.port, Backend: c.spec.Name, Why: route.Exposed, Detail: census.String()}
 	switch {

@@ -64,7 +64,7 @@ type beater struct {
 func (s *candidate) hostPaths() []hostPath {
 	var keys []hostPath
 	for _, r := range s.spec.Rules {
-		if r.AppID == "" {
+		if r.AppID == "" && r.If == nil {
 			keys = append(keys, hostPath{r.Host, r.Path})
 		}
 	}

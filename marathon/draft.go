@@ -57,7 +57,7 @@ func newDraft(o *Options, unit string, a *App, f Facts, given []int) *draft {
 // newService is a port with the defaults, and the groups its labels give it.
 func newService(o *Options, a *App, index, port int, set settings) *service {
 	s := &service{
-		app: a, index: index, port: port, enabled: !o.StrictMode, balance: route.RoundRobin, bind: o.ServiceAddr.Unmap(),
+		app: a, options: o, cookie: stickyCookie, index: index, port: port, enabled: !o.StrictMode, balance: route.RoundRobin, bind: o.ServiceAddr.Unmap(),
 	}
 	for _, l := range slices.Concat(set.app, set.ports[index]) {
 		if l.row.Name == "GROUP" {
@@ -73,7 +73,7 @@ func (d *draft) place(o *Options, f Facts, s *service, labels []setting) {
 		d.refuse(s.index, s.port, route.WrongGroup, groupDetail(o.Groups, s.groups))
 		return
 	}
-	s.obey(labels)
+	s.obey(s.withTemplates(labels))
 	switch {
 	case !s.enabled && o.StrictMode:
 		d.refuse(s.index, s.port, route.StrictMode, portLabel(s.index, "ENABLED")+" is not true")

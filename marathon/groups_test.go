@@ -202,13 +202,14 @@ func TestATaskOfAGroupIsGuardedByTheLabelsOfItsOwnAppToo(t *testing.T) {
 	}{
 		{"HAPROXY_0_AUTH", "realm:bob:" + hash, `auth="realm" user=bob`},
 		{"HAPROXY_0_BACKEND_NETWORK_ALLOWED_ACL", "10.0.0.0/8", "allow=10.0.0.0/8"},
-		{"HAPROXY_0_BACKEND_HTTP_OPTIONS", "  http-request deny if { path /admin }", "closed"},
+		{"HAPROXY_0_BACKEND_HTTP_OPTIONS", "  http-request deny if { path /admin }", "http-request deny if { path /admin }"},
+		{"HAPROXY_0_BACKEND_HTTP_OPTIONS", "  http-request auth realm r unless { path /open }", "closed"},
 		{"HAPROXY_1_AUTH", "realm:bob:" + hash, ""},
 		{"HAPROXY_0_USE_HSTS", "true", ""},
 	} {
 		green := shade("/web-g", 1, 1, noon, "HAPROXY_DEPLOYMENT_STARTED_AT", newDate, c.label, c.value)
 		_, change := compile(external(), blue, green)
-		if got := access(change.SetBackends[0], nil); got != c.want || change.SetBackends[0].Rules[0].Host != "web.example.com" {
+		if got := strings.TrimSpace(fmt.Sprint(access(change.SetBackends[0], nil)) + change.SetBackends[0].Do.String()); got != c.want || change.SetBackends[0].Rules[0].Host != "web.example.com" {
 			t.Errorf("%s: %q, want %q", c.label, got, c.want)
 		}
 	}

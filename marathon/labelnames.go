@@ -18,6 +18,8 @@ type setting struct {
 	name  string // in full
 	value string
 	port  int // the {n}, -1 for the app as a whole
+
+	forAll bool // it is no label, but a template of the environment or of a file
 }
 
 // settings are an app's labels by what they speak of.

@@ -18,6 +18,10 @@ type Label struct {
 	Own      bool   // Marathon-LB did not have it
 
 	apply     func(*service, setting)
+	place     int                     // of a template among those of a service
+	replaces  func(*service)          // what the built-in text did
+	unused    func(*service) string   // why the template has nothing to say, empty if it has
+	reads     func(*reader, string)   // the text, where it is not lines of directives
 	restricts func(value string) bool // asks for a restriction of access: the service is closed as long as it is not carried out
 }
 

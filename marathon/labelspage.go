@@ -34,8 +34,8 @@ Where labels act differently from Marathon-LB's is in [differences](differences.
 	section("Of the app", "", func(l Label) bool { return l.Scope == PerApp })
 	section("Of a port", "", func(l Label) bool { return l.Scope == PerPort && !l.Template && !l.Own })
 	section("Of a port, not in Marathon-LB", "", func(l Label) bool { return l.Own })
-	section("Templates of a port", "Text in HAProxy's language that took the place of a built-in text. They are not carried out yet: each is a "+
-		"problem, and one that restricts access closes the service.", func(l Label) bool { return l.Scope == PerPort && l.Template })
+	section("Templates of a port", "Text in HAProxy's language that takes the place of a built-in text. [Directives](directives.md) says which lines are "+
+		"carried out. One that is not is a problem, and closes the service if it restricts access.", func(l Label) bool { return l.Scope == PerPort && l.Template })
 	section("Templates of the load balancer", "No label could ever set these.", func(l Label) bool { return l.Scope == Global })
 	return b.String()
 }
@@ -47,7 +47,7 @@ func (l Label) page() string {
 		return text + " Read by zdd; nothing for a load balancer to do."
 	case l.Effect == NoEffect && !l.Template:
 		return text + " Without effect: " + l.Instead + "."
-	case l.Effect == NotYet && !l.Template:
+	case l.Effect == NotYet:
 		return text + " Not carried out yet: " + l.Instead + "."
 	}
 	return text

@@ -2,7 +2,6 @@ package marathon
 
 import (
 	"net/netip"
-	"reflect"
 	"slices"
 
 	"marathon-lb/internal/route"
@@ -185,7 +184,7 @@ func (l *link) emitBackend(name string) {
 	list := l.names[name]
 	switch {
 	case len(list) > 0 && list[0].served():
-		if spec := list[0].spec; !was || !reflect.DeepEqual(have, spec) {
+		if spec := list[0].spec; !was || !have.Equal(spec) {
 			l.backends[name] = spec
 			l.change.SetBackends = append(l.change.SetBackends, spec)
 		}

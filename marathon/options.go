@@ -64,6 +64,9 @@ type Options struct {
 	AppIDBind netip.AddrPort
 	// ReservedPorts are ports this process itself binds; no app can take them.
 	ReservedPorts []int
+	// Templates are texts in HAProxy's language by their name without HAPROXY_, BACKEND_HEAD for one: those that a port's label can set, for
+	// all services that have no such label.
+	Templates map[string]string
 	// ServiceAddr is the address service ports are bound to where no HAPROXY_{n}_BIND_ADDR is given.
 	ServiceAddr netip.Addr // the invalid one for every address
 }

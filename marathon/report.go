@@ -45,7 +45,7 @@ func (c *Compiler) Problems() []route.Problem {
 	slices.SortFunc(all, func(a, b route.Problem) int {
 		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Remedy, b.Remedy))
 	})
-	return all
+	return slices.CompactFunc(all, func(a, b route.Problem) bool { return a == b && a.App == "" }) // templates for all are told of once
 }
 
 // Verdicts is a snapshot of what became of each port of each app, sorted by app and port index; an app and a group may have one id.

@@ -40,6 +40,15 @@ type service struct {
 	hashOn    string // what balance hashes
 	checkAt   int    // port index whose check counts, with checked
 	checked   bool   // a label says which
+	templates []setting
+	do        *route.Directives // what they ask for
+	server    serverWords       // what they say of each server
+	checkOf   *route.Check      // how servers are probed
+	cookie    string            // name of that of stickiness
+	options   *Options
+	ownRules  []route.Rule // of templates, in the place of those of labels; nil without
+	health    *HealthCheck // that counts
+	toldHTTPS bool         // a template took the place of the redirect to https
 	canary    route.Canary
 	hold      time.Duration
 	slowStart time.Duration
@@ -68,7 +77,11 @@ func (s *service) obey(list []setting) {
 }
 
 func (s *service) complain(set setting, reason, remedy string) {
-	s.problems = append(s.problems, route.Problem{App: cmp.Or(s.app.own, s.app.ID), Label: set.name, Value: shown(set.name, set.value), Reason: reason, Remedy: remedy})
+	app := cmp.Or(s.app.own, s.app.ID)
+	if set.forAll {
+		app = ""
+	}
+	s.problems = append(s.problems, route.Problem{App: app, Label: set.name, Value: shown(set.name, set.value), Reason: reason, Remedy: remedy})
 }
 
 // complainOf is a problem with a label of this port that is to be seen only beside others.

@@ -27,7 +27,7 @@ func (b *requestBody) touched() bool { return b != nil && b.read.Load() }
 // Read gives the client its time for each piece; meanwhile the server's does not run.
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.read.Store(true)
-	t, f := b.flight.engine.proxy.o.Timeouts, b.flight
+	t, f := b.flight.exchange.timeouts(), b.flight
 	f.stall.Stop()
 	f.control.SetReadDeadline(time.Now().Add(t.Client))
 	n, err := b.from.Read(p)

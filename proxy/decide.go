@@ -14,8 +14,13 @@ type Action struct {
 	Rule     route.Rule     // that led there; zero on a service port
 	Failure  Failure        // OK if it is to be forwarded
 	Location string         // with Redirected: where to
+	Cookie   string         // with Redirected: what is set on the way, empty for nothing
+	Status   int            // that the client is answered, 0 for the failure's own
 	Pin      string         // of a canary group's cookie, which the client is to get; empty if it has it, or needs none
 	Auth     *route.Auth    // what the client must show first, nil for nothing: to be asked before anything else is done
+
+	page  *errorPage     // told in the place of our answer, nil for that
+	asked *route.Request // as the backend's directives left it, nil if there are none
 }
 
 // Bounds of a request's head (reliability: 414 and 431).
@@ -50,7 +55,7 @@ func decide(t *route.Table, l *route.Listener, r *Request, o *Options, tr *route
 func find(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) (a Action) {
 	switch l.Spec.Entry {
 	case route.ByHost:
-		a.Backend, a.Rule = t.Match(route.NormalHost(r.Host), r.Path, tr)
+		a.Backend, a.Rule = t.MatchRequest(route.NormalHost(r.Host), r.Path, r, tr)
 		a.share(t, r)
 	case route.ByAppID:
 		if id := r.field("X-Marathon-App-Id"); id != "" {

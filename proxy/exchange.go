@@ -167,6 +167,7 @@ func (x *exchange) count(c route.Count, n uint64) {
 func (x *exchange) fail(f Failure) {
 	if x.failure == OK {
 		x.failure = f
+		x.action.page = x.proxy.pages.find(x.action.Backend, x.action.status(f))
 		x.blame(f, time.Now()) // before the client is told, whose next request may come at once
 	}
 }

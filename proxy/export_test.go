@@ -30,7 +30,7 @@ func (c Checker) Follow(backend string, servers []*route.Server) { c.c.follow(ba
 func (c Checker) Run(ctx context.Context)                        { c.c.run(ctx) }
 
 // Answer, Target and Failed are how answers are read, paths are written and errors are worded.
-func Answer(r io.Reader) route.Result { return answer(r) }
+func Answer(r io.Reader) route.Result { return answer(r, "") }
 func Target(path string) string       { return target(path) }
 func Failed(err error) route.Result   { return failed(err, "late", "bad") }
 

@@ -64,16 +64,22 @@ func containsFold(list []string, name string) bool {
 // requestEdits is what changes in a request's head on its way to the backend. trusted are the proxies whose word on the scheme counts.
 func requestEdits(edits []Edit, r *Request, b *route.Backend, trusted []netip.Prefix) []Edit {
 	edits = removeHopByHop(edits, r.Fields)
+	if len(r.written) > 0 { // what a directive wrote no client can have removed
+		edits = rewritten(edits, r.written, r.Fields)
+	}
 	if r.lists("TE", "trailers") {
 		edits = append(edits, Edit{Set, "TE", "trailers"})
 	}
 	if r.upgrades() {
 		edits = append(edits, Edit{Set, "Connection", "Upgrade"}, Edit{Set, "Upgrade", "websocket"})
 	}
-	edits = append(edits,
-		Edit{Add, "X-Forwarded-For", r.From},
-		Edit{Set, "X-Forwarded-Port", r.Port})
-	if proto := r.field("X-Forwarded-Proto"); proto == "" || !trusts(trusted, r.Source.Addr()) {
+	if !r.wrote("X-Forwarded-For") || r.field("X-Forwarded-For") == "" {
+		edits = append(edits, Edit{Add, "X-Forwarded-For", r.From})
+	}
+	if !r.wrote("X-Forwarded-Port") {
+		edits = append(edits, Edit{Set, "X-Forwarded-Port", r.Port})
+	}
+	if proto := r.field("X-Forwarded-Proto"); !r.wrote("X-Forwarded-Proto") && (proto == "" || !trusts(trusted, r.Source.Addr())) {
 		edits = append(edits, Edit{Set, "X-Forwarded-Proto", r.scheme()})
 	}
 	return hideCookies(edits, r, b.Spec.Sticky, b.Spec.Canary.Cookie)
@@ -126,6 +132,9 @@ func responseEdits(edits []Edit, status int, fields []Field, r *Request, a Actio
 	edits = removeHopByHop(edits, fields)
 	if status == statusSwitching {
 		edits = append(edits, Edit{Set, "Connection", "Upgrade"}, Edit{Set, "Upgrade", "websocket"})
+	}
+	if d := a.Backend.Spec.Do; d != nil && len(d.Response) > 0 && a.asked != nil {
+		edits, fields = a.obeyResponse(edits, status, fields)
 	}
 	if a.Backend.Spec.HSTS && !hasField(fields, "Strict-Transport-Security") {
 		edits = append(edits, Edit{Add, "Strict-Transport-Security", "max-age=15768000"})

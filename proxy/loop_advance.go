@@ -66,7 +66,7 @@ func (l *loop) await(t *trip) {
 		c.unlist()
 	}
 	if ofServer {
-		l.server.wait(s, l.time, t.moved)
+		l.serverWait(t).wait(s, l.time, t.moved)
 	} else {
 		s.unlist()
 	}

@@ -49,6 +49,10 @@ func (l *loop) admit(t *trip, rest []byte) {
 	if failed != OK {
 		t.action.Failure = failed
 	}
+	t.action.obey(&t.request, true, l.proxy.o.TrustedProxies)
+	if t.clientClose() {
+		t.keep = false
+	}
 	if t.action.Failure == OK {
 		t.attempts.begin(&t.exchange)
 		l.writeHead(t)
@@ -110,7 +114,7 @@ func (l *loop) proved(t *trip, failed Failure) {
 	if failed != OK {
 		t.action.Failure = failed
 	}
-	if t.action.Failure != OK {
+	if t.action.Failure != OK { // by a directive, or a redirect, of which nobody was to know before
 		l.refuse(t, t.action.Failure)
 		return
 	}
@@ -128,7 +132,7 @@ func (l *loop) beginPreface(c *conn) {
 	if shown, proof := l.proxy.gate.look(&t.exchange); shown != OK || proof != nil {
 		failed = Unauthorized
 	}
-	if failed == OK && t.front.Spec.Entry != route.ByService {
+	if failed == OK && (t.front.Spec.Entry != route.ByService || t.action.Backend.Spec.Do.Restricts()) {
 		failed = MethodRefused
 	}
 	if failed != OK {
@@ -149,6 +153,7 @@ func (l *loop) beginTCP(c *conn, full bool) {
 		l.refuse(t, NoMemory)
 		return
 	}
+	t.action.obey(&t.request, false, nil)
 	if t.action.Failure != OK {
 		l.refuse(t, t.action.Failure)
 		return

@@ -24,6 +24,7 @@ type conn struct {
 	shut     bool // we have sent FIN
 	queued   bool // it waits for another turn
 	reused   bool // a server's, taken from the pool
+	dialing  bool // somebody else connects it
 
 	in   []byte // read, but not used yet
 	seen int    // how much of in was looked at in vain
@@ -43,7 +44,8 @@ type conn struct {
 
 	pool                   *pool // of a server
 	idleSince              int64
-	prevInPool, nextInPool *conn // among those that run
+	prevInPool, nextInPool *conn  // among those that run
+	undo                   func() // called when it closes
 }
 
 type kind uint8
@@ -102,6 +104,9 @@ func (l *loop) close(c *conn) {
 // forget lets go of a conn whose descriptor is somebody else's now.
 func (l *loop) forget(c *conn) {
 	c.unlist()
+	if c.undo != nil {
+		c.undo()
+	}
 	l.conns[c.fd] = nil
 	l.put(c.in)
 	l.put(c.out)

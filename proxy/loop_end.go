@@ -2,8 +2,6 @@
 
 package proxy
 
-import "strconv"
-
 // finish ends a trip whose response has left as it should.
 func (l *loop) finish(t *trip) {
 	c, keep, unread := t.client, t.keep && !t.client.ended, t.hasBody && !t.up.Done()
@@ -50,7 +48,7 @@ func (l *loop) refuse(t *trip, f Failure) {
 		l.abandon(t)
 		return
 	}
-	t.status, t.begun, t.phase = f.row().status, true, leaving
+	t.status, t.begun, t.phase = t.action.status(f), true, leaving
 	fields, body := reply(f, t.action)
 	b := append(l.head[:0], "HTTP/1.1 "...)
 	b = append(b, statusText(t.status)...)
@@ -87,12 +85,4 @@ func (l *loop) leavingTurn(t *trip) {
 		l.endTrip(t)
 		l.goOn(c, keep, true)
 	}
-}
-
-// statusText is the status with its words, as in a status line.
-func statusText(status int) string {
-	if s, ok := sentences[status]; ok {
-		return s.title
-	}
-	return strconv.Itoa(status) + " Moved Permanently"
 }

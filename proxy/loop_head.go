@@ -27,7 +27,7 @@ func (l *loop) writeHead(t *trip) {
 	if l.request.Framing == h1.Chunked {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
-	if l.proxy.o.ServerClose && !t.upgrade {
+	if t.serverClose() && !t.upgrade {
 		b = append(b, "Connection: close\r\n"...)
 	}
 	t.out = append(b, "\r\n"...)

@@ -78,12 +78,16 @@ func (l *loop) reachNext(t *trip) {
 // reach finds a connection to the server: one from the pool, if it may be, or a new one.
 func (l *loop) reach(t *trip, pooled bool) {
 	p := l.poolOf(t.try.server)
-	if pooled && !t.tunnels && !l.proxy.o.ServerClose {
+	if pooled && !t.tunnels && !t.serverClose() {
 		if c := p.take(l, t.repeats); c != nil {
 			l.attach(t, p, c)
 			l.connected(t)
 			return
 		}
+	}
+	if p.server.TLS {
+		l.reachSecure(t, p)
+		return
 	}
 	fd, done, e := sysConnect(p.server.Addr)
 	if (e == syscall.EMFILE || e == syscall.ENFILE) && l.shed() {
@@ -100,7 +104,7 @@ func (l *loop) reach(t *trip, pooled bool) {
 		return
 	}
 	t.phase = connecting
-	l.connect.anew(c, l.time)
+	l.connectWait(t).anew(c, l.time)
 	l.watch(c)
 	l.watch(t.client)
 }
@@ -113,7 +117,7 @@ func (l *loop) attach(t *trip, p *pool, c *conn) {
 // connectTurn looks whether the connection stands.
 func (l *loop) connectTurn(t *trip) {
 	c := t.server
-	if !c.broken && !c.writable {
+	if c.dialing || !c.broken && !c.writable {
 		return
 	}
 	if sysError(c.fd) != 0 || c.broken {

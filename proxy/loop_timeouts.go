@@ -25,6 +25,52 @@ type waits struct {
 	linger    timeouts // for a client to see the last answer
 	pooled    timeouts // idle connections to servers
 	starving  timeouts // of listeners, for descriptors
+
+	ownTimes map[wait]*timeouts // lists of the same kinds for backends that want other times
+}
+
+// wait is a kind of waiting for a time of a backend's own.
+type wait struct {
+	kind  *timeouts
+	after time.Duration
+}
+
+// waitFor is the list for a kind and a time, 0 for the usual one.
+func (l *loop) waitFor(kind *timeouts, after time.Duration) *timeouts {
+	if after == 0 || int64(after) == kind.after {
+		return kind
+	}
+	key := wait{kind, after}
+	w := l.ownTimes[key]
+	if w == nil {
+		w = &timeouts{after: int64(after), late: kind.late}
+		if l.ownTimes == nil {
+			l.ownTimes = map[wait]*timeouts{}
+		}
+		l.ownTimes[key] = w
+	}
+	return w
+}
+
+func (l *loop) connectWait(t *trip) *timeouts {
+	if d := t.directives(); d != nil {
+		return l.waitFor(&l.connect, d.Connect)
+	}
+	return &l.connect
+}
+
+func (l *loop) serverWait(t *trip) *timeouts {
+	if d := t.directives(); d != nil {
+		return l.waitFor(&l.server, d.Server)
+	}
+	return &l.server
+}
+
+func (l *loop) tunnelWait(t *trip) *timeouts {
+	if d := t.directives(); d != nil {
+		return l.waitFor(&l.tunnel, d.Tunnel)
+	}
+	return &l.tunnel
 }
 
 func (l *loop) newWaits(t Timeouts) {
@@ -45,10 +91,19 @@ func (l *loop) newWaits(t Timeouts) {
 // expire sees to all that is late.
 func (l *loop) expire() {
 	for _, w := range []*timeouts{&l.asking, &l.keepAlive, &l.client, &l.connect, &l.server, &l.tunnel, &l.queue, &l.pause, &l.linger, &l.pooled, &l.starving} {
-		for c := w.first; c != nil && c.deadline <= l.time; c = w.first {
-			c.unlist()
-			l.guard(c, func() { w.late(c) })
+		l.expireOf(w)
+	}
+	for key, w := range l.ownTimes {
+		if l.expireOf(w); w.first == nil {
+			delete(l.ownTimes, key)
 		}
+	}
+}
+
+func (l *loop) expireOf(w *timeouts) {
+	for c := w.first; c != nil && c.deadline <= l.time; c = w.first {
+		c.unlist()
+		l.guard(c, func() { w.late(c) })
 	}
 }
 

@@ -50,7 +50,7 @@ func (l *loop) tunnelTurn(t *trip) {
 	case c.shut && s.shut:
 		l.abandon(t)
 	default:
-		l.tunnel.wait(c, l.time, up || t.moved)
+		l.tunnelWait(t).wait(c, l.time, up || t.moved)
 		t.moved = false
 	}
 }

@@ -74,6 +74,9 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if failed != OK {
 		x.action.Failure = failed
 	}
+	if r.Method != "PRI" || r.ProtoMajor != 2 {
+		x.action.obey(&x.request, true, e.proxy.o.TrustedProxies)
+	}
 	switch {
 	case x.action.Failure != OK:
 		f.refuse(x.action.Failure)
@@ -127,6 +130,14 @@ func fieldsOf(h http.Header) []Field {
 	return fields
 }
 
+func headerOf(fields []Field) http.Header {
+	h := make(http.Header, len(fields))
+	for _, f := range fields {
+		h.Add(f.Name, f.Value)
+	}
+	return h
+}
+
 // apply makes the edits in a head.
 func apply(h http.Header, edits []Edit) {
 	for _, e := range edits {
@@ -147,7 +158,7 @@ func (x *exchange) refuse(w http.ResponseWriter, f Failure) {
 	if f.row().status == 0 {
 		panic(http.ErrAbortHandler) // the library's way to cut the connection
 	}
-	x.status = f.row().status
+	x.status = x.action.status(f)
 	respond(w, f, x.action)
 }
 
@@ -178,7 +189,7 @@ var (
 func (f *flight) run() {
 	ctx, cancel := context.WithCancelCause(f.in.Context())
 	defer cancel(nil)
-	f.stall = time.AfterFunc(f.engine.proxy.o.Timeouts.Server, func() { cancel(errServerTimeout) })
+	f.stall = time.AfterFunc(f.exchange.timeouts().Server, func() { cancel(errServerTimeout) })
 	defer f.stall.Stop()
 	defer func() { f.leave() }()
 	resp := f.attempt(ctx, cancel)
@@ -214,8 +225,8 @@ func (f *flight) attempt(ctx context.Context, cancel context.CancelCauseFunc) *h
 			break
 		}
 		x.take(t, time.Now())
-		f.stall.Reset(x.proxy.o.Timeouts.Server)
-		up := x.proxy.upstreams.to(t.server)
+		f.stall.Reset(x.timeouts().Server)
+		up := x.proxy.upstreams.to(t.server, x.timeouts().Connect)
 		f.leave = up.run(x, running{cut: func(Failure) { cancel(errServerGone) }})
 		f.openInterim()
 		resp, err := up.roundTrip(x, out)
@@ -270,12 +281,15 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 		out.URL.Opaque, out.URL.RawPath = "", path
 		out.URL.Path, _ = url.PathUnescape(path)
 	}
-	out.RequestURI, out.Close = "", x.proxy.o.ServerClose
+	out.RequestURI, out.Close = "", x.serverClose()
 	out.Host = cmp.Or(x.action.Backend.Spec.Rewrite.Host, out.Host)
 	if out.Host == "" { // HTTP/1.0: the library would make one up
 		out.Host = cmp.Or(x.request.Host, x.request.Local.String())
 	}
 	out.Header = in.Header.Clone()
+	if x.action.asked != nil {
+		out.Host, out.Header = cmp.Or(x.action.Backend.Spec.Rewrite.Host, x.request.Host), headerOf(x.request.Fields)
+	}
 	apply(out.Header, requestEdits(nil, &x.request, x.action.Backend, x.proxy.o.TrustedProxies))
 	if _, ok := out.Header["User-Agent"]; !ok {
 		out.Header["User-Agent"] = []string{""} // keeps the library from naming itself
@@ -355,7 +369,7 @@ func (f *flight) respond(ctx context.Context, resp *http.Response) {
 			h[name] = nil // keeps the library from adding its own
 		}
 	}
-	if f.conn.port.leaving.Load() || x.proxy.memory.tight() {
+	if f.conn.port.leaving.Load() || x.proxy.memory.tight() || x.clientClose() {
 		h.Set("Connection", "close")
 	}
 	announced := len(resp.Trailer)
@@ -373,7 +387,7 @@ func (f *flight) respond(ctx context.Context, resp *http.Response) {
 
 // copyBody passes the body on as it comes: what has arrived is flushed before more is waited for.
 func (f *flight) copyBody(ctx context.Context, body io.Reader) Failure {
-	t := f.engine.proxy.o.Timeouts
+	t := f.exchange.timeouts()
 	buf := f.engine.buffers.Get().(*[]byte)
 	defer f.engine.buffers.Put(buf)
 	for {

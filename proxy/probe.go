@@ -2,12 +2,14 @@ package proxy
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -70,15 +72,16 @@ func (p *prober) ask(ctx context.Context, plan *route.Plan) route.Result {
 		}
 		conn = secure
 	}
-	head := "GET " + target(plan.Path) + " HTTP/1.1\r\nHost: " + plan.Addr.String() + "\r\nUser-Agent: marathon-lb\r\nConnection: close\r\n\r\n"
+	head := cmp.Or(plan.Method, "GET") + " " + target(plan.Path) + " HTTP/1.1\r\nHost: " + cmp.Or(plan.Host, plan.Addr.String()) +
+		"\r\n" + plan.Fields + "User-Agent: marathon-lb\r\nConnection: close\r\n\r\n"
 	if _, err := io.WriteString(conn, head); err != nil {
 		return failed(err, route.L7TOUT, route.L7RSP)
 	}
-	return answer(conn)
+	return answer(conn, plan.Expect)
 }
 
-// answer reads the head of a response: from 200 to 399 is good.
-func answer(conn io.Reader) route.Result {
+// answer reads the head of a response: from 200 to 399 is good, or what is expected.
+func answer(conn io.Reader, expect string) route.Result {
 	in := bufio.NewReader(io.LimitReader(conn, mostAnswer))
 	for range mostInterim {
 		resp, err := http.ReadResponse(in, nil)
@@ -89,13 +92,29 @@ func answer(conn io.Reader) route.Result {
 		case code < 100: // the library takes three digits, whatever they are
 			return route.Result{Status: route.L7RSP, Text: brief("Bad status " + resp.Status)}
 		case code >= 100 && code < 200 && code != http.StatusSwitchingProtocols:
-		case code >= 200 && code < 400:
+		case expected(expect, code):
 			return route.Result{Status: route.L7OK, Code: code}
 		default:
 			return route.Result{Status: route.L7STS, Code: code, Text: reason(resp)}
 		}
 	}
 	return route.Result{Status: route.L7RSP, Text: "Interim responses only"}
+}
+
+// expected says whether a status is good: expect is numbers and ranges with commas.
+func expected(expect string, code int) bool {
+	for part := range strings.SplitSeq(cmp.Or(expect, "200-399"), ",") {
+		low, high, isRange := strings.Cut(part, "-")
+		from, _ := strconv.Atoi(low)
+		to := from
+		if isRange {
+			to, _ = strconv.Atoi(high)
+		}
+		if from <= code && code <= to {
+			return true
+		}
+	}
+	return false
 }
 
 // reason is the phrase behind the status code.

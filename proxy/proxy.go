@@ -31,6 +31,7 @@ type Proxy struct {
 	tls       *tls.Config
 	checks    *checker
 	recheck   *recheck
+	pages     pages
 	work      sync.WaitGroup // goroutines that serve
 	inFlight  atomic.Int64   // exchanges
 	repeats   budget
@@ -63,7 +64,7 @@ func New(o Options, log *zap.Logger) *Proxy {
 	o.TunnelDrainTimeout = cmp.Or(o.TunnelDrainTimeout, o.DrainTimeout)
 	o.HoldBytes = cmp.Or(o.HoldBytes, 64<<20)
 	p := &Proxy{
-		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(o.Timeouts), gate: newGate(), recheck: newRecheck(),
+		o: o, zap: log, log: newAccessLog(o.AccessLog, log), upstreams: newUpstreams(), gate: newGate(), recheck: newRecheck(),
 		memory: newMemory(log), crowd: newCrowd(o), holds: newHolds(&o),
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
@@ -106,6 +107,7 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.swapping.Lock()
 	next, diff := route.Build(p.table.Load(), c)
 	p.certs.use(c)
+	p.pages.use(c)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
 	p.swapping.Unlock()
@@ -251,7 +253,7 @@ func (p *Proxy) close(gone []*route.Listener) {
 
 // Problems are the ports that cannot be opened at the moment, and what is wrong with certificates.
 func (p *Proxy) Problems() []route.Problem {
-	all := slices.Clone(p.certs.Problems())
+	all := append(slices.Clone(p.certs.Problems()), p.pages.problems()...)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, bind := range slices.Sorted(maps.Keys(p.failed)) {

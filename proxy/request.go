@@ -24,6 +24,9 @@ type Request struct {
 	// The same two as text, for what is written with each request; connections keep them.
 	From string // Source's address, as X-Forwarded-For has it
 	Port string // Local's port
+
+	view    *route.Request // as conditions of rules look at it, nil until one does
+	written []string       // fields that directives wrote or took away
 }
 
 // Field is a line of a head: RFC 9110's field name and value.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -25,8 +26,19 @@ var sentences = map[int]struct{ title, text string }{
 
 // page is the body of a status of ours (marathon-lb.md 5.11).
 func page(status int) string {
-	s := sentences[status]
+	s, ok := sentences[status]
+	if !ok {
+		s.title, s.text = statusText(status), sentences[403].text
+	}
 	return "<html><body><h1>" + s.title + "</h1>\n" + s.text + "\n</body></html>\n"
+}
+
+// statusText is the status with its words, as in a status line.
+func statusText(status int) string {
+	if s, ok := sentences[status]; ok {
+		return s.title
+	}
+	return strconv.Itoa(status) + " " + cmp.Or(http.StatusText(status), "Refused")
 }
 
 // quoted escapes what a quoted-string cannot hold (RFC 9110 5.6.4).
@@ -41,17 +53,22 @@ type said struct {
 	body   string
 }
 
+// ofStatus is what is said with a status that is not a failure's own.
+func ofStatus(status int) *said {
+	body := page(status)
+	return &said{body: body, fields: []Field{
+		{"Cache-Control", "no-cache"}, {"Connection", "close"}, {"Content-Type", "text/html"}, {"Content-Length", strconv.Itoa(len(body))},
+	}}
+}
+
 // replies are those to the failures that always have the same one: a flood of requests for what is not here shall cost little.
 var replies = func() (all [numFailures]said) {
 	for f := range numFailures {
-		body := page(f.row().status)
-		fields := []Field{
-			{"Cache-Control", "no-cache"}, {"Connection", "close"}, {"Content-Type", "text/html"}, {"Content-Length", strconv.Itoa(len(body))},
-		}
+		all[f] = *ofStatus(f.row().status)
 		if f == NoTable {
-			fields = append(fields, Field{"Retry-After", retryAfter})
+			all[f].fields = append(all[f].fields, Field{"Retry-After", retryAfter})
 		}
-		all[f] = said{slices.Clip(fields), body}
+		all[f].fields = slices.Clip(all[f].fields)
 	}
 	return all
 }()
@@ -59,9 +76,23 @@ var replies = func() (all [numFailures]said) {
 // reply is what a client is told of a failure. After a page the connection is closed; a redirect has none, and the connection goes on.
 func reply(f Failure, a Action) (fields []Field, body string) {
 	if f == Redirected {
-		return []Field{{"Location", a.Location}, {"Content-Length", "0"}}, ""
+		fields = []Field{{"Location", a.Location}, {"Content-Length", "0"}}
+		switch a.Status {
+		case 302, 303, 307: // which are for now
+			fields = append(fields, Field{"Cache-Control", "no-cache"})
+		}
+		if a.Cookie != "" {
+			fields = append(fields, Field{"Set-Cookie", a.Cookie})
+		}
+		return fields, ""
+	}
+	if p := a.page; p != nil {
+		return append(slices.Clone(p.fields), Field{"Connection", "close"}, Field{"Content-Length", strconv.Itoa(len(p.body))}), p.body
 	}
 	r := &replies[f]
+	if status := a.status(f); status != f.row().status {
+		r = ofStatus(status)
+	}
 	if f == Unauthorized {
 		return append(r.fields, Field{"WWW-Authenticate", `Basic realm="` + quoted.Replace(a.Auth.Realm) + `"`}), r.body
 	}
@@ -78,6 +109,6 @@ func respond(w http.ResponseWriter, f Failure, a Action) {
 	if f == Redirected {
 		h["Date"] = nil
 	}
-	w.WriteHeader(f.row().status)
+	w.WriteHeader(a.status(f))
 	w.Write([]byte(body))
 }

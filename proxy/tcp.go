@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"net"
 	"time"
 
 	"marathon-lb/internal/route"
@@ -20,6 +19,7 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	if c.late {
 		x.action.Failure = NoMemory
 	}
+	x.action.obey(&x.request, false, nil)
 	if x.action.Failure != OK {
 		x.fail(x.action.Failure)
 		return
@@ -33,7 +33,7 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 }
 
 // dial connects to one server after the other; nil if none can be reached, and the exchange says why.
-func (x *exchange) dial(ctx context.Context) *net.TCPConn {
+func (x *exchange) dial(ctx context.Context) duplex {
 	var choice attempts
 	choice.begin(x)
 	failed := x.await(ctx)
@@ -49,11 +49,11 @@ func (x *exchange) dial(ctx context.Context) *net.TCPConn {
 			break
 		}
 		x.take(t, time.Now())
-		conn, err := x.proxy.upstreams.to(t.server).dial(ctx)
+		conn, err := x.proxy.upstreams.to(t.server, x.timeouts().Connect).dial(ctx)
 		if err == nil {
 			x.connect(false, time.Now())
 			t.server.Reached()
-			return conn.(*net.TCPConn)
+			return conn
 		}
 		failed = connectFailure(err)
 	}

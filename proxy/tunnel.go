@@ -23,10 +23,10 @@ type side struct {
 // ends early is told so by a half-close, and may go on receiving.
 func (x *exchange) tunnel(client, server side) Failure {
 	t := &tunnel{client: client, server: server}
-	idle := x.proxy.o.Timeouts.Tunnel
+	idle := x.timeouts().Tunnel
 	t.idle = time.AfterFunc(idle, func() { t.cut(ServerStalled) })
 	defer t.idle.Stop()
-	defer x.proxy.upstreams.to(x.try.server).run(x, running{cut: func(Failure) { t.cut(ServerGone) }, tunnel: true})()
+	defer x.proxy.upstreams.to(x.try.server, x.timeouts().Connect).run(x, running{cut: func(Failure) { t.cut(ServerGone) }, tunnel: true})()
 	var both sync.WaitGroup
 	both.Go(func() { t.pump(server, client, idle, ClientCut) })
 	both.Go(func() { t.pump(client, server, idle, ServerCut) })
@@ -104,7 +104,7 @@ func (f *flight) switchProtocols(resp *http.Response) {
 // served in tcp mode goes on working. Elsewhere the next request may be for another host.
 func (f *flight) preface() {
 	x := f.exchange
-	if x.front.Spec.Entry != route.ByService {
+	if x.front.Spec.Entry != route.ByService || x.action.Backend.Spec.Do.Restricts() {
 		f.refuse(MethodRefused)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"marathon-lb/internal/route"
@@ -14,15 +15,14 @@ import (
 
 // upstreams are the ways to servers, kept by live server and not by address: a freed port can belong to another app soon.
 type upstreams struct {
-	timeouts Timeouts
-	mu       sync.Mutex
-	of       map[*route.Server]*upstream
+	mu sync.Mutex
+	of map[*route.Server]*upstream
 }
 
 // upstream is the way to one server: its idle connections and what runs on it.
 type upstream struct {
-	server *route.Server
-	dialer net.Dialer
+	server  *route.Server
+	connect atomic.Int64 // how long that may take, in nanoseconds
 	// again carries requests that may be sent twice: the library repeats one that met a connection the server had closed.
 	again *http.Transport
 	// once carries the others. An idle connection is used only for as long as it is unlikely that the server closes it just now.
@@ -52,19 +52,20 @@ const (
 	mostUnsent = 512 << 10 // from us, before the server takes it
 )
 
-func newUpstreams(t Timeouts) *upstreams {
-	return &upstreams{timeouts: t, of: map[*route.Server]*upstream{}}
+func newUpstreams() *upstreams {
+	return &upstreams{of: map[*route.Server]*upstream{}}
 }
 
-// to is the way to a server.
-func (u *upstreams) to(s *route.Server) *upstream {
+// to is the way to a server, to which connecting may take so long.
+func (u *upstreams) to(s *route.Server, connect time.Duration) *upstream {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	up := u.of[s]
 	if up == nil {
-		up = newUpstream(s, u.timeouts)
+		up = newUpstream(s)
 		u.of[s] = up
 	}
+	up.connect.Store(int64(connect))
 	return up
 }
 
@@ -115,11 +116,8 @@ func (u *upstreams) cut(w what) (n int) {
 	return n
 }
 
-func newUpstream(s *route.Server, t Timeouts) *upstream {
-	u := &upstream{
-		server: s, running: map[*exchange]running{},
-		dialer: net.Dialer{Timeout: t.Connect, KeepAlive: 15 * time.Second},
-	}
+func newUpstream(s *route.Server) *upstream {
+	u := &upstream{server: s, running: map[*exchange]running{}}
 	u.again, u.once = u.transport(idleAgain), u.transport(idleOnce)
 	return u
 }
@@ -138,13 +136,8 @@ func (u *upstream) transport(idle time.Duration) *http.Transport {
 	}
 }
 
-func (u *upstream) dial(ctx context.Context) (net.Conn, error) {
-	c, err := u.dialer.DialContext(ctx, "tcp", u.server.Addr.String())
-	if t, ok := c.(*net.TCPConn); ok {
-		t.SetReadBuffer(mostAhead) // where that fails, the system's size is used
-		t.SetWriteBuffer(mostUnsent)
-	}
-	return c, err
+func (u *upstream) dial(ctx context.Context) (duplex, error) {
+	return dialServer(ctx, u.server, time.Duration(u.connect.Load()))
 }
 
 // roundTrip sends a request of the exchange. What happens meanwhile goes to the trace that ctx of the request holds.

@@ -22,6 +22,9 @@ func (w *writer) backend(k *route.BackendSpec) {
 	}
 	w.balance(k)
 	w.access(k)
+	for line := range strings.Lines(k.Do.String()) { // what templates ask for, printed as HAProxy reads it
+		w.line("%s", strings.TrimSuffix(line, "\n"))
+	}
 	if k.Mode == route.HTTP {
 		w.sticky(k) // which looks at the path as the client sent it
 		w.rewrite(k)

@@ -88,15 +88,17 @@ func hostIs(host string) string {
 	return condition("var(txn.host) -m str", host)
 }
 
-// pathBegins is the condition of a rule's path, with a blank before it.
+// pathBegins is the condition of a rule's path and what else has to hold, each with a blank before it.
 func pathBegins(r route.Rule) string {
+	path := ""
 	switch {
 	case r.Path == "":
-		return ""
 	case r.IgnoreCase:
-		return " { " + condition("path_beg -i", r.Path) + " }"
+		path = " { " + condition("path_beg -i", r.Path) + " }"
+	default:
+		path = " { " + condition("path_beg", r.Path) + " }"
 	}
-	return " { " + condition("path_beg", r.Path) + " }"
+	return path + r.If.Terms()
 }
 
 // bindText is a bind address; every address is that of both families.

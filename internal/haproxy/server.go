@@ -21,8 +21,15 @@ func (w *writer) check(k *route.BackendSpec) {
 		return
 	}
 	w.line("option httpchk")
-	w.line("http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s hdr User-Agent marathon-lb", format(k.Check.Path), format(probed(k)))
-	w.line("http-check expect status 200-399")
+	fields := ""
+	for line := range strings.SplitSeq(strings.TrimSuffix(k.Check.Fields, "\r\n"), "\r\n") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			fields += " hdr " + word(name) + " " + format(value)
+		}
+	}
+	w.line("http-check send meth %s uri %s ver HTTP/1.1 hdr Host %s%s hdr User-Agent marathon-lb", word(cmp.Or(k.Check.Method, "GET")), format(k.Check.Path),
+		format(cmp.Or(k.Check.Host, probed(k))), fields)
+	w.line("http-check expect status %s", cmp.Or(k.Check.Expect, "200-399"))
 }
 
 // probed is the host that probes ask for.
@@ -43,7 +50,7 @@ func (w *writer) servers(k *route.BackendSpec) {
 		w.line("option allbackups")
 	}
 	for _, s := range k.Servers {
-		w.line("server %s %s%s%s%s%s%s", properName(s.Name), s.Addr, identity(k, s), probe(k, s), warmUp(k), state(s), comment(s))
+		w.line("server %s %s%s%s%s%s%s", properName(s.Name), s.Addr, identity(k, s)+secure(s), probe(k, s), warmUp(k), state(s), comment(s))
 	}
 }
 
@@ -59,6 +66,14 @@ func identity(k *route.BackendSpec, s route.ServerSpec) string {
 	return b
 }
 
+// secure is how a server is spoken to.
+func secure(s route.ServerSpec) string {
+	if s.TLS {
+		return " ssl verify none"
+	}
+	return ""
+}
+
 // probe is how this server is asked.
 func probe(k *route.BackendSpec, s route.ServerSpec) string {
 	c := k.Check
@@ -68,6 +83,9 @@ func probe(k *route.BackendSpec, s route.ServerSpec) string {
 	b := fmt.Sprintf(" check inter %s rise %d fall %d", span(c.Interval), max(c.Rise, 1), max(c.Fall, 1))
 	if port := cmp.Or(s.CheckPort, c.Port); port != 0 {
 		b += fmt.Sprintf(" port %d", port)
+	}
+	if s.TLS {
+		return b
 	}
 	if k.Probes() == route.GetTLS {
 		b += " check-ssl verify none"

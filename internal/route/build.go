@@ -144,7 +144,7 @@ func (b *builder) adopt(k, old *Backend) {
 		}
 	}
 	for _, spec := range k.Spec.Servers {
-		key := Key{Backend: k.Spec.Name, Name: spec.Name, App: spec.App, Task: spec.Task, Addr: spec.Addr}
+		key := Key{Backend: k.Spec.Name, Name: spec.Name, App: spec.App, Task: spec.Task, Addr: spec.Addr, TLS: spec.TLS}
 		s := live[key]
 		if s == nil {
 			s = b.newServer(key, spec, live)
@@ -319,7 +319,7 @@ func (b *builder) expire() {
 
 // bindsAs says that two specs of a backend are filed alike.
 func (k *BackendSpec) bindsAs(o *BackendSpec) bool {
-	return slices.Equal(k.Rules, o.Rules) && k.Canary.Group == o.Canary.Group
+	return slices.EqualFunc(k.Rules, o.Rules, Rule.same) && k.Canary.Group == o.Canary.Group
 }
 
 // bind files a backend's rules under what they match first.

@@ -13,7 +13,8 @@ type Canary struct {
 
 // cohort says that the entry's backend shares what another rule matches.
 func (e *bound) cohort(r Rule, group string) bool {
-	return e.group == group && e.Host == r.Host && e.Path == r.Path && e.IgnoreCase == r.IgnoreCase
+	return e.group == group && e.Host == r.Host && e.Path == r.Path && e.IgnoreCase == r.IgnoreCase &&
+		(e.If == nil && r.If == nil || e.If.String() == r.If.String())
 }
 
 // Cohort chooses among the backends that share the rule r of b: the one that the pin names, the value of the group's cookie; else the

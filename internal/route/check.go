@@ -32,6 +32,11 @@ type Probe struct {
 	Kind ProbeKind
 	Addr netip.AddrPort
 	Path string // of a GET
+
+	Method string // GET if empty
+	Host   string // the address if empty
+	Fields string // whole lines besides
+	Expect string // statuses that are good, 200-399 if empty
 }
 
 // Plan is its backend's check as it concerns one server. It never changes.
@@ -53,9 +58,13 @@ func (k *BackendSpec) plan(s ServerSpec) *Plan {
 		Probe: Probe{Addr: netip.AddrPortFrom(s.Addr.Addr(), uint16(port))}, Interval: c.Interval, Timeout: c.Timeout,
 		Rise: max(c.Rise, 1), Fall: max(c.Fall, 1),
 	}
-	if p.Kind = k.Probes(); p.Kind != Connect {
-		p.Path = c.Path
+	if p.Kind = k.Probes(); p.Kind == Connect {
+		return p
 	}
+	if s.TLS {
+		p.Kind = GetTLS
+	}
+	p.Path, p.Method, p.Host, p.Fields, p.Expect = c.Path, c.Method, c.Host, c.Fields, c.Expect
 	return p
 }
 

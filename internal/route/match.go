@@ -17,20 +17,29 @@ type bound struct {
 // compare ranks rules: the first that matches wins (decisions.md, "ties"). The first of ranks that differs decides.
 func (e *bound) compare(f *bound) int {
 	r := e.ranks(f)
-	return cmp.Or(r[0], r[1], r[2], r[3], r[4], r[5])
+	return cmp.Or(r[:]...)
 }
 
-// ranks compares weight descending, exact host before wildcard (the longer suffix first) before any, longest path, app id, port,
+// ranks compares weight descending, exact host before wildcard (the longer suffix first) before any, longest path, conditions before none, app id, port,
 // path text. rankWords has the words for them.
-func (e *bound) ranks(f *bound) [6]int {
-	return [6]int{
+func (e *bound) ranks(f *bound) [7]int {
+	return [7]int{
 		cmp.Compare(f.Weight, e.Weight),
 		cmp.Compare(hostRank(f.Host), hostRank(e.Host)),
 		cmp.Compare(len(f.Path), len(e.Path)),
+		cmp.Compare(e.plain(), f.plain()),
 		cmp.Compare(e.app, f.app),
 		cmp.Compare(e.port, f.port),
 		cmp.Compare(e.Path, f.Path),
 	}
+}
+
+// plain is 1 for a rule without a condition.
+func (e *bound) plain() int {
+	if e.If == nil {
+		return 1
+	}
+	return 0
 }
 
 // hostRank is larger for a more specific host pattern.
@@ -47,31 +56,39 @@ const longestHost = 255
 // Match finds the backend for a request by host and path, with the rule that won; nil if no rule matches. host must be a
 // NormalHost; path is the raw path of the request target, without the query, not decoded.
 func (t *Table) Match(host, path string, tr *Trace) (*Backend, Rule) {
-	best := firstMatch(&t.hosts, host, path, nil, tr)
+	return t.MatchRequest(host, path, nil, tr)
+}
+
+// Asked is a request that can be looked at by conditions.
+type Asked interface{ Asked() *Request }
+
+// MatchRequest is Match with the whole request, for rules with conditions; without it these match nothing.
+func (t *Table) MatchRequest(host, path string, asked Asked, tr *Trace) (*Backend, Rule) {
+	best := firstMatch(&t.hosts, host, path, asked, nil, tr)
 	for i := 0; i < len(host) && len(host) <= longestHost; i++ {
 		if host[i] == '.' {
-			best = firstMatch(&t.hosts, host[i:], path, best, tr)
+			best = firstMatch(&t.hosts, host[i:], path, asked, best, tr)
 		}
 	}
-	return t.winner(firstMatch(&t.hosts, "", path, best, tr), tr)
+	return t.winner(firstMatch(&t.hosts, "", path, asked, best, tr), tr)
 }
 
 // MatchApp finds the backend for an X-Marathon-App-Id value, compared without case; nil if there is none.
 func (t *Table) MatchApp(id string, tr *Trace) (*Backend, Rule) {
-	return t.winner(firstMatch(&t.apps, strings.ToLower(id), "", nil, tr), tr)
+	return t.winner(firstMatch(&t.apps, strings.ToLower(id), "", nil, nil, tr), tr)
 }
 
 // firstMatch is the better of best and the first rule under key that matches the path.
-func firstMatch(in *shards[[]*bound], key, path string, best *bound, tr *Trace) *bound {
+func firstMatch(in *shards[[]*bound], key, path string, asked Asked, best *bound, tr *Trace) *bound {
 	list, _ := in.get(key)
 	if tr != nil && len(list) > 0 {
-		tr.weigh(list, path)
+		tr.weigh(list, path, asked)
 	}
 	for _, e := range list {
 		if best != nil && best.compare(e) < 0 {
 			break
 		}
-		if e.matchPath(path) {
+		if e.matches(path, asked) {
 			return e
 		}
 	}
@@ -86,6 +103,11 @@ func (t *Table) winner(e *bound, tr *Trace) (*Backend, Rule) {
 		return nil, Rule{}
 	}
 	return t.Backend(e.backend), e.Rule
+}
+
+// matches says whether the rule does, under the key of whose host it stands.
+func (e *bound) matches(path string, asked Asked) bool {
+	return e.matchPath(path) && (e.If == nil || asked != nil && e.If.Holds(asked.Asked(), nil))
 }
 
 func (e *bound) matchPath(path string) bool {

@@ -25,6 +25,7 @@ func (s State) String() string { return [...]string{"ready", "last-resort", "dra
 type Key struct {
 	Backend, Name, App, Task string // Name is the HAProxy server name
 	Addr                     netip.AddrPort
+	TLS                      bool // it is spoken to over TLS
 }
 
 // Server is one task's address as it is being used. It outlives tables: a table refers to it, Build keeps it. The exported

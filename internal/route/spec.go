@@ -102,6 +102,7 @@ type BackendSpec struct {
 	SlowStart time.Duration // how long a server that joins others warms up, 0 for not at all
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
+	Do     *Directives // what templates ask for, nil for nothing
 }
 
 // GuardedAs says that this is the same app's service, and that who is let in to the other is let in to it.
@@ -111,7 +112,8 @@ func (k *BackendSpec) GuardedAs(o *BackendSpec) bool {
 
 func (k *BackendSpec) letsInAs(o *BackendSpec) bool {
 	password := k.Auth == o.Auth || k.Auth != nil && o.Auth != nil && *k.Auth == *o.Auth
-	return k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow)
+	return k.Mode == o.Mode && k.Closed == o.Closed && password && slices.Equal(k.Allow, o.Allow) &&
+		(k.Do == o.Do || k.Do.String() == o.Do.String())
 }
 
 // Rewrite is what a backend changes in targets and redirects (marathon-lb.md 5.6). Empty fields change nothing.
@@ -130,11 +132,12 @@ func (r Rewrite) equal(o Rewrite) bool {
 // Rule leads requests of a shared listener to the backend it stands in. A label that lists several hosts or paths makes a
 // rule for each pair.
 type Rule struct {
-	Host       string // lower case without port; "*.suffix" for one or more labels below, "*" for any; empty with AppID
-	Path       string // prefix as HAProxy's path_beg takes it: byte-wise, no decoding, not segment-aware; empty for any
-	IgnoreCase bool   // path_beg -i
-	Weight     int    // larger first
-	AppID      string // lower-cased app id that :9091 compares with; empty with Host
+	Host       string     // lower case without port; "*.suffix" for one or more labels below, "*" for any; empty with AppID
+	Path       string     // prefix as HAProxy's path_beg takes it: byte-wise, no decoding, not segment-aware; empty for any
+	IgnoreCase bool       // path_beg -i
+	Weight     int        // larger first
+	AppID      string     // lower-cased app id that :9091 compares with; empty with Host
+	If         *Condition // what else has to hold, nil for nothing
 }
 
 // CookiePath is the path of the persistence cookie: that of the rule, so that apps that share a host do not overwrite each other's.
@@ -155,6 +158,7 @@ type ServerSpec struct {
 	Cookie string // value of the persistence cookie
 	ID     int    // HAProxy's server id, 1..32766
 	State  State
+	TLS    bool // it is spoken to over TLS, and its certificate is not verified
 	// CheckPort is the port that probes of this server go to, 0 for Check's or the server's own.
 	CheckPort int
 	// Vouched: Marathon itself checks the task and all results are good.
@@ -168,8 +172,12 @@ type Check struct {
 	Port     int    // fixed port, 0 for the server's own
 	Interval time.Duration
 	Timeout  time.Duration
-	Rise     int // good probes in a row until UP
-	Fall     int // bad probes in a row until DOWN
+	Method   string // of the HTTP kinds, GET if empty
+	Host     string // of the HTTP kinds, the server's address if empty
+	Fields   string // of the HTTP kinds, whole lines besides Host
+	Expect   string // statuses that are good, numbers and ranges separated by commas; 200-399 if empty
+	Rise     int    // good probes in a row until UP
+	Fall     int    // bad probes in a row until DOWN
 }
 
 // AnyAddr is the bind address for every address of both families at a port.

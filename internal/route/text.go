@@ -64,6 +64,9 @@ func (k BackendSpec) String() string {
 	if k.Check != nil {
 		fmt.Fprintf(&b, "  %s\n", k.Check)
 	}
+	for line := range strings.Lines(k.Do.String()) {
+		b.WriteString("  do " + line)
+	}
 	for _, s := range k.Servers {
 		fmt.Fprintf(&b, "  %s\n", s)
 	}
@@ -109,7 +112,11 @@ func (r Rule) String() string {
 	if r.IgnoreCase {
 		b += " -i"
 	}
-	return b + " weight=" + itoa(r.Weight)
+	b += " weight=" + itoa(r.Weight)
+	if r.If != nil {
+		b += " " + r.If.String()
+	}
+	return b
 }
 
 // String is "check PROTOCOL [PATH] [port=N] inter=D timeout=D rise=N fall=N".
@@ -117,6 +124,18 @@ func (c *Check) String() string {
 	b := "check " + c.Protocol
 	if c.Path != "" {
 		b += " " + c.Path
+	}
+	if c.Method != "" {
+		b += " method=" + c.Method
+	}
+	if c.Host != "" {
+		b += " host=" + c.Host
+	}
+	if c.Fields != "" {
+		b += fmt.Sprintf(" fields=%q", c.Fields)
+	}
+	if c.Expect != "" {
+		b += " expect=" + c.Expect
 	}
 	if c.Port != 0 {
 		b += " port=" + itoa(c.Port)
@@ -129,6 +148,9 @@ func (s ServerSpec) String() string {
 	b := fmt.Sprintf("server %s %s id=%d cookie=%s task=%s", s.Name, s.Addr, s.ID, s.Cookie, s.Task)
 	if s.CheckPort != 0 {
 		b += fmt.Sprintf(" check=%d", s.CheckPort)
+	}
+	if s.TLS {
+		b += " tls"
 	}
 	if s.State != Ready {
 		b += " " + s.State.String()

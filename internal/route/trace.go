@@ -19,17 +19,17 @@ type Step struct {
 }
 
 // rankWords say what puts a rule before another, in the order of bound.ranks.
-var rankWords = [6]string{
-	"it has more weight", "its host is more exact", "its path is longer", "its app comes first by id", "its service port is lower", "its path comes first",
+var rankWords = [7]string{
+	"it has more weight", "its host is more exact", "its path is longer", "it has a condition", "its app comes first by id", "its service port is lower", "its path comes first",
 }
 
 // weigh notes rules in the order of their rank under one key, and whether they fit.
-func (tr *Trace) weigh(list []*bound, path string) {
+func (tr *Trace) weigh(list []*bound, path string, asked Asked) {
 	if slices.ContainsFunc(tr.Steps, func(s Step) bool { return s.bound == list[0] }) { // an empty host is looked up twice
 		return
 	}
 	for _, e := range list {
-		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, App: e.app, Port: e.port, Fits: e.matchPath(path), bound: e})
+		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, App: e.app, Port: e.port, Fits: e.matches(path, asked), bound: e})
 	}
 }
 

@@ -1,0 +1,64 @@
+package haproxy_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"marathon-lb/internal/haproxy"
+	"marathon-lb/internal/route"
+)
+
+// when is a condition of one test.
+func when(t *testing.T, words ...string) *route.Condition {
+	t.Helper()
+	test, err := route.ParseTest(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var always *route.Condition
+	c, _ := always.And(test)
+	return c
+}
+
+func text(t *testing.T, words string) route.Format {
+	t.Helper()
+	f, err := route.ParseFormat(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestWhatTemplatesAskForIsPrintedAndTakenByHAProxy(t *testing.T) {
+	s := everything()
+	k := &s.Backends[0]
+	for i := range s.Backends {
+		if s.Backends[i].Mode == route.HTTP && !s.Backends[i].Closed && len(s.Backends[i].Servers) > 0 {
+			k = &s.Backends[i]
+			break
+		}
+	}
+	k.Servers[0].TLS = true
+	k.Check = &route.Check{Protocol: "HTTP", Path: "/health", Method: "HEAD", Host: "probe.test", Fields: "X-A: b c\r\n", Expect: "200,204", Interval: 1e9, Timeout: 1e9, Rise: 1, Fall: 1}
+	k.Rules = append(k.Rules, route.Rule{Host: "*", Path: "/x", If: when(t, "path", "-m", "reg", "^/x [a-z]+#$")})
+	k.Do = &route.Directives{
+		Server: 5e9, ServerClose: true,
+		Request: []route.Directive{
+			{Act: route.Deny, Code: 429, If: when(t, "req.hdr(X-A)", "-i", "-m", "sub", "--", "-it's \"so\"")},
+			{Act: route.SetHeader, Name: "X-Q", Value: text(t, `a "b" %[path,regsub("^/(a|b)(.*)",/\2,i)] 100%%`), If: when(t, "src", "10.0.0.0/8")},
+			{Act: route.ReplacePath, Match: regexp.MustCompile(`^/a b(.*)`), Value: text(t, `/\1`)},
+			{Act: route.Redirect, Name: "prefix", Value: text(t, "https://%[req.hdr(host)]"), Code: 307, DropQuery: true, Cookie: "a=b; path=/;", If: when(t, "method", "POST")},
+			{Act: route.Redirect, Name: "location", Value: route.Plain("/100%"), Code: 301, Late: true, If: when(t, "path", "/old")},
+		},
+		Response: []route.Directive{{Act: route.DelHeader, Name: "Server"}},
+	}
+	config := haproxy.Config(s, options)
+	for _, want := range []string{" ssl verify none check inter", "http-check send meth HEAD uri /health ver HTTP/1.1 hdr Host probe.test hdr X-A ", "http-check expect status 200,204",
+		"  http-request deny deny_status 429 if { req.hdr(X-A) -i -m sub -- ", "  http-response del-header Server\n", "  option http-server-close\n"} {
+		if !strings.Contains(config, want) {
+			t.Errorf("%q is missing in\n%s", want, config)
+		}
+	}
+	accepted(t, config)
+}

@@ -1,0 +1,113 @@
+package route
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"marathon-lb/internal/hacfg"
+)
+
+// String is a line of HAProxy's configuration for each thing asked for, in an order that means the same. What HAProxy has no line for is
+// left out: there is none.
+func (d *Directives) String() string {
+	if d == nil {
+		return ""
+	}
+	var b strings.Builder
+	line := func(words ...string) { b.WriteString(strings.Join(words, " ") + "\n") }
+	for _, t := range []struct {
+		name string
+		d    time.Duration
+	}{{"connect", d.Connect}, {"server", d.Server}, {"tunnel", d.Tunnel}} {
+		if t.d != 0 {
+			line("timeout", t.name, fmt.Sprintf("%dms", t.d.Milliseconds()))
+		}
+	}
+	switch {
+	case d.ClientClose:
+		line("option httpclose")
+	case d.ServerClose:
+		line("option http-server-close")
+	}
+	for _, e := range d.Errors {
+		line("errorfile", itoa(e.Status), hacfg.Quote(e.Path))
+	}
+	for _, a := range d.ACLs {
+		for _, t := range a.Tests {
+			line("acl", hacfg.Quote(a.Name), t.String())
+		}
+	}
+	ends := slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Allow })
+	for _, x := range d.Request { // they are in order: a late one is like others where none ends the http-request lines before it
+		x.Late = x.Late && ends
+		line(x.line("http-request"))
+	}
+	for i := range d.Response {
+		line(d.Response[i].line("http-response"))
+	}
+	return b.String()
+}
+
+// line is the directive as a line of the rules of requests or of responses.
+func (x *Directive) line(of string) string {
+	words := []string{of, string(x.Act)}
+	switch x.Act {
+	case Accept, Reject:
+		words = []string{"tcp-request", "content", string(x.Act)}
+	case SetHeader, AddHeader:
+		words = append(words, x.Name, hacfg.Quote(x.Value.String()))
+	case DelHeader:
+		words = append(words, x.Name)
+	case ReplaceHeader, ReplaceValue:
+		words = append(words, x.Name, hacfg.Quote(x.Match.String()), hacfg.Quote(x.Value.String()))
+	case ReplacePath, ReplacePathQ, ReplaceURI:
+		words = append(words, hacfg.Quote(x.Match.String()), hacfg.Quote(x.Value.String()))
+	case SetPath, SetPathQuery, SetQuery, SetURI:
+		words = append(words, hacfg.Quote(x.Value.String()))
+	case Deny:
+		if of == "http-request" && x.Code != 403 {
+			words = append(words, "deny_status", itoa(x.Code))
+		}
+	case Redirect:
+		words = x.redirectWords()
+	}
+	if x.If != nil {
+		words = append(words, x.If.String())
+	}
+	return strings.Join(words, " ")
+}
+
+func (x *Directive) redirectWords() []string {
+	words := []string{"http-request", "redirect"}
+	value := x.Value.String()
+	if x.Late {
+		words, value = words[1:], x.Value.plain()
+	}
+	words = append(words, x.Name, hacfg.Quote(value), "code", itoa(x.Code))
+	if x.DropQuery {
+		words = append(words, "drop-query")
+	}
+	if x.AppendSlash {
+		words = append(words, "append-slash")
+	}
+	if name, isClear := strings.CutSuffix(x.Cookie, "=; Max-Age=0; path=/;"); isClear {
+		words = append(words, "clear-cookie", hacfg.Quote(name+"="))
+	} else if x.Cookie != "" {
+		words = append(words, "set-cookie", hacfg.Quote(strings.TrimSuffix(x.Cookie, "; path=/;")))
+	}
+	return words
+}
+
+// Equal says that two backends ask for the same. Functions cannot be compared, so that what is said in HAProxy's language is compared
+// as text.
+func (k BackendSpec) Equal(o BackendSpec) bool {
+	return k.Do.String() == o.Do.String() && slices.EqualFunc(k.Rules, o.Rules, Rule.same) && reflect.DeepEqual(k.bare(), o.bare())
+}
+
+func (k BackendSpec) bare() BackendSpec {
+	k.Do, k.Rules = nil, nil
+	return k
+}

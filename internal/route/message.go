@@ -1,0 +1,169 @@
+package route
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Field is a line of a head.
+type Field struct{ Name, Value string }
+
+// Head is the fields of a message while directives look at them and change them.
+type Head struct {
+	Fields  []Field
+	Written []string // names of those that directives wrote or took away
+}
+
+// Request is a request as directives see it and change it. The Host field is among its fields.
+type Request struct {
+	Head
+	Method        string
+	Path          string // not decoded, without the query
+	Query         string // with its "?", empty if there is none
+	Source, Local netip.AddrPort
+	TLS           bool
+	Old           bool // HTTP/1.0
+}
+
+// Response is a response as directives see it and change it.
+type Response struct {
+	Head
+	Status int
+}
+
+// all are the values of the fields of a name, whole lines.
+func (h *Head) all(name string) (values []string) {
+	for _, f := range h.Fields {
+		if strings.EqualFold(f.Name, name) {
+			values = append(values, f.Value)
+		}
+	}
+	return values
+}
+
+// Get is the value of the first field of a name, empty if there is none.
+func (h *Head) Get(name string) string {
+	for _, f := range h.Fields {
+		if strings.EqualFold(f.Name, name) {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// elements are the elements of the fields of a name as comma-separated lists.
+func (h *Head) elements(name string) (values []string) {
+	for _, line := range h.all(name) {
+		values = append(values, splitList(line)...)
+	}
+	return values
+}
+
+// splitList splits at commas outside quotes.
+func splitList(line string) (elements []string) {
+	begin, quoted := 0, false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == ',' && !quoted:
+			elements, begin = append(elements, strings.TrimSpace(line[begin:i])), i+1
+		}
+	}
+	return append(elements, strings.TrimSpace(line[begin:]))
+}
+
+func (h *Head) wrote(name string) {
+	if !slices.ContainsFunc(h.Written, func(w string) bool { return strings.EqualFold(w, name) }) {
+		h.Written = append(h.Written, name)
+	}
+}
+
+func (h *Head) del(name string) {
+	h.wrote(name)
+	h.Fields = slices.DeleteFunc(h.Fields, func(f Field) bool { return strings.EqualFold(f.Name, name) })
+}
+
+func (h *Head) add(name, value string) {
+	h.wrote(name)
+	h.Fields = append(h.Fields, Field{name, value})
+}
+
+// change puts other values in the place of a field's, line by line.
+func (h *Head) change(name string, to func(string) string) {
+	for i, f := range h.Fields {
+		if !strings.EqualFold(f.Name, name) {
+			continue
+		}
+		if value := clean(to(f.Value)); value != f.Value {
+			h.Fields[i].Value = value
+			h.wrote(name)
+		}
+	}
+}
+
+// clean is a value as a field may have it: what would end the line becomes a blank. Parts of it may come from the client.
+func clean(value string) string {
+	if strings.ContainsAny(value, "\r\n\x00") {
+		value = strings.NewReplacer("\r", " ", "\n", " ", "\x00", " ").Replace(value)
+	}
+	return strings.TrimSpace(value)
+}
+
+// target is the path and the query.
+func (r *Request) target() string { return r.Path + r.Query }
+
+func (r *Request) setTarget(target string) {
+	target = cleanTarget(target)
+	r.Path, r.Query = target, ""
+	if i := strings.IndexByte(target, '?'); i >= 0 {
+		r.Path, r.Query = target[:i], target[i:]
+	}
+	if r.Path == "" {
+		r.Path = "/"
+	}
+}
+
+// cleanTarget escapes what would end a request's target, or its line.
+func cleanTarget(target string) string {
+	if strings.IndexFunc(target, isControl) < 0 {
+		return target
+	}
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(target) {
+		if c := target[i]; isControl(rune(c)) {
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isControl(c rune) bool { return c <= ' ' || c == 0x7f }
+
+// cookies are the values of the cookies of a name in the fields of a name.
+func cookies(lines []string, name string) (values []string) {
+	for _, line := range lines {
+		for pair := range strings.SplitSeq(line, ";") {
+			if k, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && k == name {
+				values = append(values, v)
+			}
+		}
+	}
+	return values
+}
+
+// parameters are the values of the query's parameters of a name, as sent.
+func (r *Request) parameters(name string) (values []string) {
+	for pair := range strings.SplitSeq(strings.TrimPrefix(r.Query, "?"), "&") {
+		if k, v, _ := strings.Cut(pair, "="); k == name && pair != "" {
+			values = append(values, v)
+		}
+	}
+	return values
+}

@@ -1,0 +1,133 @@
+package proxy_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"marathon-lb/internal/route"
+	"marathon-lb/proxy"
+)
+
+// denying is a set of directives that refuses what a test matches.
+func denying(t *testing.T, test string) *route.Directives {
+	t.Helper()
+	parsed, err := route.ParseTest(strings.Fields(test))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var always *route.Condition
+	cond, _ := always.And(parsed)
+	return &route.Directives{Request: []route.Directive{{Act: route.Deny, Code: 403, If: cond}}}
+}
+
+func TestAServerThatSpeaksTLSIsSpokenToInTLS(t *testing.T) {
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprintf(w, "%s %s %d tls=%v", r.Method, r.URL, n, r.TLS != nil)
+	}))
+	defer secure.Close()
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, netip.MustParseAddrPort(secure.Listener.Addr().String()))
+	c.SetBackends[0].Servers[0].TLS = true
+	r.apply(c)
+	for range 3 { // over one connection, from the second on
+		if resp, body := get(t, url(port, "/x?y")); resp.StatusCode != 200 || body != "GET /x?y 0 tls=true" {
+			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+	}
+	const large = 1 << 20
+	req, err := http.NewRequest("POST", url(port, "/"), strings.NewReader(strings.Repeat("x", large)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, body := do(t, req); resp.StatusCode != 200 || body != fmt.Sprintf("POST / %d tls=true", large) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+func TestATCPServiceWhoseServersSpeakTLS(t *testing.T) {
+	cert := httptest.NewUnstartedServer(nil)
+	cert.StartTLS()
+	config := &tls.Config{Certificates: cert.TLS.Certificates}
+	cert.Close()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // what comes, until it ends, and then an end of its own
+				defer c.Close()
+				all, _ := io.ReadAll(c)
+				fmt.Fprintf(c, "you said %s", all)
+			}()
+		}
+	}()
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.TCP, port, netip.MustParseAddrPort(l.Addr().String()))
+	c.SetBackends[0].Servers[0].TLS = true
+	r.apply(c)
+	conn, in := dialed(t, port)
+	io.WriteString(conn, "hello")
+	conn.(*net.TCPConn).CloseWrite()
+	if got, err := io.ReadAll(in); err != nil || string(got) != "you said hello" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestAServerThatShouldSpeakTLSAndDoesNotIsNoServer(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, rawTask(t, func(c net.Conn, r *bufio.Reader) {
+		r.ReadByte()
+		io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+	}), named(t, "unused"))
+	c.SetBackends[0].Servers[0].TLS = true
+	c.SetBackends[0].Servers = c.SetBackends[0].Servers[:1]
+	r.apply(c)
+	if resp, _ := get(t, url(port, "/")); resp.StatusCode != 503 {
+		t.Errorf("got %d", resp.StatusCode)
+	}
+}
+
+func TestNoClientGetsRoundARuleByItsConnectionFieldOrAPreface(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, task(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "user=%q proto=%q", r.Header["X-User"], r.Header["X-Forwarded-Proto"])
+	}))
+	d := denying(t, "path_beg /admin")
+	d.Request = append(d.Request, route.Directive{Act: route.SetHeader, Name: "X-User", Value: route.Plain("nobody")},
+		route.Directive{Act: route.SetHeader, Name: "X-Forwarded-Proto", Value: route.Plain("https")})
+	c.SetBackends[0].Do = d
+	r.apply(c)
+	for _, fields := range [][]string{nil, {"Connection", "X-User, X-Forwarded-Proto"}, {"X-User", "root"}, {"x-user", "root", "X-Forwarded-Proto", "http"}} {
+		if resp, body := get(t, url(port, "/"), fields...); resp.StatusCode != 200 || body != `user=["nobody"] proto=["https"]` {
+			t.Errorf("%v: %d %s", fields, resp.StatusCode, body)
+		}
+	}
+	if resp, body := get(t, url(port, "/admin")); resp.StatusCode != 403 || !strings.Contains(body, "403 Forbidden") {
+		t.Errorf("denied: %d %s", resp.StatusCode, body)
+	}
+	conn, in := dialed(t, port)
+	io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+	if resp, err := http.ReadResponse(in, nil); err != nil || resp.StatusCode != 405 {
+		t.Errorf("the preface of HTTP/2: %v, %v", resp, err)
+	}
+	conn, in = dialed(t, port)
+	io.WriteString(conn, "PRI /admin HTTP/1.1\r\nHost: x\r\n\r\n")
+	if resp, err := http.ReadResponse(in, nil); err != nil || resp.StatusCode != 403 {
+		t.Errorf("a method of that name: %v, %v", resp, err)
+	}
+}
