@@ -61,18 +61,19 @@ func (l *life) flood(rate int, refusal bool) *flood {
 		{"TCP", 4, 1, true, get, to(loopback(l.tcp))},
 		{"TLS", 4, 1, false, get, secure},
 	} {
-		f.sent[k.name] = new(atomic.Int64)
+		sent := new(atomic.Int64)
+		f.sent[k.name] = sent
 		each := time.Second * time.Duration(k.clients) * 16 / time.Duration(rate*k.share)
 		for range k.clients {
-			f.clients.Go(func() { f.client(k, each) })
+			f.clients.Go(func() { f.client(k, sent, each) })
 		}
 	}
 	l.t.Cleanup(f.stop)
 	return f
 }
 
-// client sends requests at its pace until it is to end.
-func (f *flood) client(k kind, each time.Duration) {
+// client sends requests at its pace, and counts them, until it is to end.
+func (f *flood) client(k kind, sent *atomic.Int64, each time.Duration) {
 	pace := time.NewTicker(each)
 	defer pace.Stop()
 	var conn net.Conn
@@ -107,7 +108,7 @@ func (f *flood) client(k kind, each time.Duration) {
 			conn, answers = c, bufio.NewReader(c)
 		}
 		last, err := ask(conn, answers, k.request)
-		f.sent[k.name].Add(1)
+		sent.Add(1)
 		if err != nil {
 			f.fail(k, err)
 		}
