@@ -35,6 +35,7 @@ type loop struct {
 	bells          int32
 	tickers        int32
 	over           bool
+	gathering      bool // events that came together are being seen to: what is to be sent for them leaves together, too
 	ticked         bool // something may be late
 	ticks          int  // since the last trim
 	largeHeads     int  // that there are at most
@@ -130,9 +131,11 @@ func (l *loop) run() {
 	for !l.over {
 		l.wait()
 		l.clock()
+		l.gathering = l.came > 1
 		for i := range l.came {
 			l.event(&l.events[i])
 		}
+		l.gathering = false
 		if l.ticked { // what came in time is seen first, even if all of us had to wait
 			l.ticked = false
 			l.watchYoung()

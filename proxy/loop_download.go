@@ -69,6 +69,10 @@ func (l *loop) flushThrough(c *conn, through *pipe) (int, progress) {
 // drainDown sends what is pending for the client; when the whole response has left, the trip is over.
 func (l *loop) drainDown(t *trip) bool {
 	if t.holdsDown() {
+		if l.gathering {
+			l.later(t.client)
+			return true
+		}
 		n, p := l.flushThrough(t.client, t.downPipe)
 		t.sentOut += uint64(n)
 		t.moved = t.moved || n > 0
@@ -116,7 +120,7 @@ func (l *loop) passBody(t *trip, b []byte, head int) bool {
 	}
 	whole := l.join(t, out, head)
 	if len(whole) > 0 {
-		n, p := l.send(t.client, whole)
+		n, p := l.answer(t.client, whole)
 		t.sentOut += uint64(n)
 		if p == sendFailed {
 			l.fail(t, ClientLeft)
@@ -124,6 +128,19 @@ func (l *loop) passBody(t *trip, b []byte, head int) bool {
 		}
 	}
 	return true
+}
+
+// mostTogether is how large a part of an answer may be that waits for others, in bytes: more is better sent than copied.
+const mostTogether = 4 << 10
+
+// answer sends a part of an answer, with those to other clients that came together.
+func (l *loop) answer(c *conn, b []byte) (int, progress) {
+	if !l.gathering || len(b) > mostTogether || c.pending() {
+		return l.send(c, b)
+	}
+	c.out, c.sent = append(l.get(len(b)), b...), 0
+	l.later(c)
+	return 0, sentPart
 }
 
 // join puts the head, or the size of a chunk, in front of the body, which lies in the loop's buffer.

@@ -137,7 +137,7 @@ func (l *loop) connected(t *trip) {
 		return
 	}
 	t.phase, t.outSent, t.upGone, t.moved = asking, 0, false, true
-	if l.came > 1 { // requests that came together leave together: to wake a server that sleeps costs more than to send to one that is awake
+	if l.gathering { // requests that came together leave together: to wake a server that sleeps costs more than to send to one that is awake
 		l.later(t.client)
 		return
 	}
