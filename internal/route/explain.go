@@ -263,6 +263,8 @@ func (tr *Trace) Stands() []RuleStand {
 			r.Verdict = Taken
 		case s.Fits:
 			r.Verdict, r.Why = Behind, fmt.Sprintf("it fits, but rule %d goes first: %s", won, s.Behind)
+		case s.Path:
+			r.Why = "what else it asks for does not hold: " + s.Rule.If.String()
 		default:
 			r.Why = "the path does not begin with " + s.Rule.Path
 		}
