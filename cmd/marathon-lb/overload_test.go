@@ -146,7 +146,7 @@ func TestALoadBalancerOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
 				apart(t, v)
 			}
 			share := busy(v)
-			capacity := float64(pipelined(t, v.port, 64, 16, time.Now().Add(window), 1<<40)) / window.Seconds()
+			capacity := float64(pipelined(t, v.port, 256, 16, time.Now().Add(window), 1<<40)) / window.Seconds()
 			t.Logf("capacity %.0f/s; %s", capacity, share())
 			share = busy(v)
 			during := torrent(t, v.port, 3*capacity, window)
@@ -196,7 +196,7 @@ type poured struct{ offered, unsent, answers int }
 // torrent has many clients send requests at a rate, and counts the answers that come meanwhile. It is one goroutine that looks after all of
 // them in turns, so that the clients cost little beside those they ask.
 func torrent(t *testing.T, port int, rate float64, window time.Duration) (p poured) {
-	clients := make([]*pouring, 64)
+	clients := make([]*pouring, 256)
 	for i := range clients {
 		clients[i] = newPouring(t, port)
 		defer syscall.Close(clients[i].fd)
