@@ -49,7 +49,7 @@ func (l *loop) admit(t *trip, rest []byte) {
 	if failed != OK {
 		t.action.Failure = failed
 	}
-	t.action.obey(&t.request, true, l.proxy.o.TrustedProxies)
+	t.action.obey(&t.request, true, l.proxy.o.TrustedProxies, nil)
 	if t.clientClose() {
 		t.keep = false
 	}
@@ -153,7 +153,7 @@ func (l *loop) beginTCP(c *conn, full bool) {
 		l.refuse(t, NoMemory)
 		return
 	}
-	t.action.obey(&t.request, false, nil)
+	t.action.obey(&t.request, false, nil, nil)
 	if t.action.Failure != OK {
 		l.refuse(t, t.action.Failure)
 		return

@@ -75,7 +75,7 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.action.Failure = failed
 	}
 	if r.Method != "PRI" || r.ProtoMajor != 2 {
-		x.action.obey(&x.request, true, e.proxy.o.TrustedProxies)
+		x.action.obey(&x.request, true, e.proxy.o.TrustedProxies, nil)
 	}
 	switch {
 	case x.action.Failure != OK:

@@ -76,11 +76,11 @@ type Outcome struct {
 	Cookie   string // Set-Cookie of a redirect
 }
 
-// OnConnection goes through the rules of a connection in mode tcp.
-func (d *Directives) OnConnection(r *Request) Outcome {
+// OnConnection goes through the rules of a connection in mode tcp. A trace, if given, collects those whose condition was asked for.
+func (d *Directives) OnConnection(r *Request, tr *Trace) Outcome {
 	for i := range d.Request {
 		switch x := &d.Request[i]; {
-		case x.Act != Accept && x.Act != Reject || !x.If.Holds(r, nil):
+		case x.Act != Accept && x.Act != Reject || !tr.heed(x, x.If.Holds(r, nil)):
 		case x.Act == Accept:
 			return Outcome{Act: Allow}
 		default:
@@ -91,14 +91,14 @@ func (d *Directives) OnConnection(r *Request) Outcome {
 }
 
 // OnRequest goes through the rules of a request and changes it as they say.
-func (d *Directives) OnRequest(r *Request) Outcome {
-	if o := d.OnConnection(r); o.Act == Reject {
+func (d *Directives) OnRequest(r *Request, tr *Trace) Outcome {
+	if o := d.OnConnection(r, tr); o.Act == Reject {
 		return o
 	}
 	allowed := false
 	for i := range d.Request {
 		x := &d.Request[i]
-		if allowed && !x.Late || x.Act == Accept || x.Act == Reject || !x.If.Holds(r, nil) {
+		if allowed && !x.Late || x.Act == Accept || x.Act == Reject || !tr.heed(x, x.If.Holds(r, nil)) {
 			continue
 		}
 		switch x.Act {
@@ -217,8 +217,10 @@ func (x *Directive) location(r *Request) string {
 
 // Restricts says that rules keep somebody out, or send somebody elsewhere.
 func (d *Directives) Restricts() bool {
-	return d != nil && slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Deny || x.Act == Reject || x.Act == Redirect })
+	return d != nil && slices.ContainsFunc(d.Request, func(x Directive) bool { return x.restricts() })
 }
+
+func (x *Directive) restricts() bool { return x.Act == Deny || x.Act == Reject || x.Act == Redirect }
 
 // Empty says that nothing is asked for.
 func (d *Directives) Empty() bool {

@@ -36,8 +36,8 @@ func (d *Directives) String() string {
 		line("errorfile", itoa(e.Status), hacfg.Quote(e.Path))
 	}
 	for _, a := range d.ACLs {
-		for _, t := range a.Tests {
-			line("acl", hacfg.Quote(a.Name), t.String())
+		for _, text := range a.lines() {
+			line(text)
 		}
 	}
 	ends := slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Allow })
@@ -49,6 +49,14 @@ func (d *Directives) String() string {
 		line(d.Response[i].line("http-response"))
 	}
 	return b.String()
+}
+
+// lines define the acl.
+func (a *ACL) lines() (lines []string) {
+	for _, t := range a.Tests {
+		lines = append(lines, "acl "+hacfg.Quote(a.Name)+" "+t.String())
+	}
+	return lines
 }
 
 // line is the directive as a line of the rules of requests or of responses.
