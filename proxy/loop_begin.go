@@ -112,7 +112,7 @@ func (l *loop) prove(t *trip, proof *proof) {
 func (l *loop) proved(t *trip, failed Failure) {
 	t.cancel = nil
 	if failed != OK {
-		t.action.Failure = failed
+		t.action.Failure, t.action.Status, t.action.Location, t.action.Cookie = failed, 0, "", ""
 	}
 	if t.action.Failure != OK { // by a directive, or a redirect, of which nobody was to know before
 		l.refuse(t, t.action.Failure)

@@ -281,7 +281,7 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 		out.URL.Opaque, out.URL.RawPath = "", path
 		out.URL.Path, _ = url.PathUnescape(path)
 	}
-	out.RequestURI, out.Close = "", x.serverClose()
+	out.RequestURI, out.Close = "", x.serverClose() && !x.request.upgrades()
 	out.Host = cmp.Or(x.action.Backend.Spec.Rewrite.Host, out.Host)
 	if out.Host == "" { // HTTP/1.0: the library would make one up
 		out.Host = cmp.Or(x.request.Host, x.request.Local.String())

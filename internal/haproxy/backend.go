@@ -22,11 +22,16 @@ func (w *writer) backend(k *route.BackendSpec) {
 	}
 	w.balance(k)
 	w.access(k)
+	if k.Mode == route.HTTP {
+		w.sticky(k) // which looks at the path as the client sent it
+	}
+	if k.Do.Allows() && (k.Rewrite.Host != "" || k.Rewrite.Strip != "") {
+		w.note("D-CONFIG-10: what its template allows, HAProxy does not rewrite by the label")
+	}
 	for line := range strings.Lines(k.Do.String()) { // what templates ask for, printed as HAProxy reads it
 		w.line("%s", strings.TrimSuffix(line, "\n"))
 	}
 	if k.Mode == route.HTTP {
-		w.sticky(k) // which looks at the path as the client sent it
 		w.rewrite(k)
 	}
 	w.check(k)

@@ -131,9 +131,7 @@ func (x *Directive) change(r *Request) {
 	case SetPath:
 		r.setTarget(v + r.Query)
 	case SetQuery:
-		if r.Query = ""; v != "" {
-			r.Query = "?" + cleanTarget(v)
-		}
+		r.Query = "?" + cleanTarget(v)
 	case SetURI, SetPathQuery:
 		r.setTarget(withoutOrigin(v))
 	case ReplacePath:
@@ -195,9 +193,12 @@ func replaced(re *regexp.Regexp, value, to string) string {
 // location is where a redirect leads.
 func (x *Directive) location(r *Request) string {
 	v := x.Value.text(r, nil)
-	target := r.target()
+	target, path := r.target(), r.Path
+	if path == "*" { // which is no place to go to
+		target, path = "/", "/"
+	}
 	if x.DropQuery {
-		target = r.Path
+		target = path
 		if x.AppendSlash && !strings.HasSuffix(target, "/") {
 			target += "/"
 		}
@@ -221,6 +222,11 @@ func (d *Directives) Restricts() bool {
 }
 
 func (x *Directive) restricts() bool { return x.Act == Deny || x.Act == Reject || x.Act == Redirect }
+
+// Allows says that a rule ends the http-request lines.
+func (d *Directives) Allows() bool {
+	return d != nil && slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Allow })
+}
 
 // Empty says that nothing is asked for.
 func (d *Directives) Empty() bool {

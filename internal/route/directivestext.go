@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -40,7 +41,7 @@ func (d *Directives) String() string {
 			line(text)
 		}
 	}
-	ends := slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Allow })
+	ends := d.Allows()
 	for _, x := range d.Request { // they are in order: a late one is like others where none ends the http-request lines before it
 		x.Late = x.Late && ends
 		line(x.line("http-request"))
@@ -70,9 +71,9 @@ func (x *Directive) line(of string) string {
 	case DelHeader:
 		words = append(words, x.Name)
 	case ReplaceHeader, ReplaceValue:
-		words = append(words, x.Name, hacfg.Quote(x.Match.String()), hacfg.Quote(x.Value.String()))
+		words = append(words, x.Name, hacfg.Quote(x.pattern()), hacfg.Quote(x.Value.String()))
 	case ReplacePath, ReplacePathQ, ReplaceURI:
-		words = append(words, hacfg.Quote(x.Match.String()), hacfg.Quote(x.Value.String()))
+		words = append(words, hacfg.Quote(x.pattern()), hacfg.Quote(x.Value.String()))
 	case SetPath, SetPathQuery, SetQuery, SetURI:
 		words = append(words, hacfg.Quote(x.Value.String()))
 	case Deny:
@@ -87,6 +88,9 @@ func (x *Directive) line(of string) string {
 	}
 	return strings.Join(words, " ")
 }
+
+// pattern is the regular expression, which HAProxy does not take without a character.
+func (x *Directive) pattern() string { return cmp.Or(x.Match.String(), "()") }
 
 func (x *Directive) redirectWords() []string {
 	words := []string{"http-request", "redirect"}
