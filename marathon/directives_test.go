@@ -90,7 +90,7 @@ func asks() []*route.Request {
 func meaning(d *route.Directives) string {
 	var b strings.Builder
 	for _, r := range asks() {
-		fmt.Fprintf(&b, "%+v ", d.OnRequest(r))
+		fmt.Fprintf(&b, "%+v ", d.OnRequest(r, nil))
 		a := &route.Response{Status: 200}
 		a.Fields = []route.Field{{Name: "Location", Value: "http://a.example.com/x"}, {Name: "Server", Value: "s"}}
 		d.OnResponse(r, a)

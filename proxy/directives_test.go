@@ -131,3 +131,48 @@ func TestNoClientGetsRoundARuleByItsConnectionFieldOrAPreface(t *testing.T) {
 		t.Errorf("a method of that name: %v, %v", resp, err)
 	}
 }
+
+func TestAWrongPasswordLearnsNothingOfWhereATemplateLeads(t *testing.T) {
+	r := newRig(t, proxy.Options{})
+	byHost, _, _ := shared(t, r, func(k *route.BackendSpec) {
+		k.Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret}
+		k.Do = &route.Directives{Request: []route.Directive{{Act: route.Redirect, Name: "location", Value: route.Plain("/hidden"), Code: 303, Cookie: "seen=1"}}}
+	})
+	for shown, want := range map[string]int{"": 401, "Basic Ym9iOndyb25n": 401, "Basic Ym9iOnNlY3JldA==": 303} {
+		resp, body := get(t, url(byHost, "/"), "Host", "a.test", "Authorization", shown)
+		told := resp.Header.Get("Location") + resp.Header.Get("Set-Cookie")
+		if resp.StatusCode != want || (want == 401) != (told == "") || want == 401 && !strings.Contains(body, "401 Unauthorized") {
+			t.Errorf("%q: %d %v %s", shown, resp.StatusCode, resp.Header, body)
+		}
+	}
+}
+
+func TestAWebSocketIsAskedForWithOneConnectionFieldWhereConnectionsAreForOneRequest(t *testing.T) {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	heads := make(chan http.Header, 1)
+	go func() {
+		c, err := server.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		req, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		heads <- req.Header
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	}()
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, netip.MustParseAddrPort(server.Addr().String()))
+	c.SetBackends[0].Do = &route.Directives{ServerClose: true}
+	r.apply(c)
+	get(t, url(port, "/"), "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+	if got := (<-heads)["Connection"]; len(got) != 1 || got[0] != "Upgrade" {
+		t.Errorf("the server was told Connection: %q", got)
+	}
+}

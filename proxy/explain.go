@@ -19,6 +19,8 @@ type inquiry struct {
 	scheme  string
 	port    int // as written, 0 if the scheme's own is meant
 	planned bool
+	shown   bool   // a password
+	ended   string // the rule of templates that lets the request not pass
 }
 
 // Explain says what would become of a request. It asks the functions that serve requests, and changes nothing. Its error says what is
@@ -28,7 +30,7 @@ func Explain(t *route.Table, o *Options, q route.Question) (*route.Way, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &route.Way{Method: r.Method, Host: r.Host, Path: r.Path + r.Query, Port: r.port, From: q.From, Rules: []route.RuleStand{}, Notes: []string{}}
+	w := &route.Way{Method: r.Method, Host: r.Host, Path: r.Path + r.Query, Port: r.port, From: q.From, Rules: []route.RuleStand{}, Directives: []route.DirectiveStand{}, Notes: []string{}}
 	l := r.listener(t)
 	if l == nil {
 		w.Refusal = &route.Refusal{Name: "no listener", Why: r.nobody(t)}
@@ -39,11 +41,11 @@ func Explain(t *route.Table, o *Options, q route.Question) (*route.Way, error) {
 	if s.Mode == route.TCP { // bytes are all there is to decide by
 		w.Method, w.Path, r.Request = "", "", Request{Source: r.Source, Host: r.Host}
 	}
-	r.TLS = s.TLS
+	r.TLS, r.Local = s.TLS, s.Bind
 	var tr route.Trace
 	a := decide(t, l, &r.Request, o, &tr)
+	r.obey(w, &a, o, &tr)
 	w.Rules = tr.Stands()
-	a.obey(&r.Request, s.Mode == route.HTTP, o.TrustedProxies)
 	if a.Backend != nil {
 		w.Backend = a.Backend.Stand()
 		r.lead(w, a.Backend)
@@ -168,12 +170,12 @@ func refused(f Failure, why string) *route.Refusal {
 	return &route.Refusal{Name: f.String(), Status: f.row().status, Why: why}
 }
 
-// refusal is what the client gets in place of a server, in the order in which an exchange asks: decide, password, servers.
+// refusal is what the client gets in place of a server, in the order in which an exchange asks: password, decide, directives,
+// servers.
 func (r *inquiry) refusal(t *route.Table, l *route.Listener, a Action) *route.Refusal {
 	var no *route.Refusal
-	_, _, shown := basicAuth(r.field("Authorization"))
 	switch {
-	case a.Auth != nil && !shown:
+	case a.Auth != nil && !r.shown:
 		no = refused(Unauthorized, fmt.Sprintf("a user and password of %s are asked for", a.Auth.Realm))
 	case a.Failure != OK:
 		no = refused(a.Failure, r.why(l, a))
@@ -192,6 +194,8 @@ func (r *inquiry) refusal(t *route.Table, l *route.Listener, a Action) *route.Re
 // why is the reason in this case, or in general where there is no more to say.
 func (r *inquiry) why(l *route.Listener, a Action) string {
 	switch {
+	case r.ended != "":
+		return r.rule(a)
 	case a.Failure == Redirected:
 		return "the client is sent to " + a.Location
 	case a.Failure == Forbidden && a.Backend.Spec.Allow != nil && !trusts(a.Backend.Spec.Allow, r.Source.Addr()):
@@ -252,7 +256,7 @@ func (r *inquiry) lead(w *route.Way, b *route.Backend) {
 	if hash == 0 && (k.Balance == route.URLParam || k.Balance == route.Header) {
 		w.Notes = append(w.Notes, "the request has no "+k.HashOn+" to balance by: servers take turns")
 	}
-	if _, _, shown := basicAuth(r.field("Authorization")); shown && k.Auth != nil {
+	if r.shown && k.Auth != nil {
 		w.Notes = append(w.Notes, "whether the password is right is not looked at")
 	}
 	if k.Sticky == "" {

@@ -25,6 +25,9 @@ func anyService(t *rapid.T, i int, server netip.AddrPort) route.BackendSpec {
 			Host: rapid.SampledFrom([]string{"a.test", "*.test", "*"}).Draw(t, "host"), Path: rapid.SampledFrom([]string{"", "/", "/p"}).Draw(t, "path"),
 			Weight: rapid.IntRange(0, 2).Draw(t, "weight"),
 		})
+		if rapid.IntRange(0, 3).Draw(t, "condition") == 0 {
+			k.Rules[len(k.Rules)-1].If = when(t, strings.Fields(rapid.SampledFrom([]string{"src 127.0.0.0/8", "method POST", "req.hdr(X-Marathon-App-Id) /app0"}).Draw(t, "if"))...)
+		}
 	}
 	k.Servers[0].State = rapid.SampledFrom([]route.State{route.Ready, route.Ready, route.LastResort, route.Draining}).Draw(t, "state")
 	if rapid.IntRange(0, 5).Draw(t, "servers") == 0 {
@@ -41,7 +44,38 @@ func anyService(t *rapid.T, i int, server netip.AddrPort) route.BackendSpec {
 	if rare("root") {
 		k.Rewrite.Root, k.Rewrite.Hosts = "/p/index", []string{"a.test"}
 	}
+	if rapid.Bool().Draw(t, "templates") {
+		k.Do = anyDirectives(t)
+	}
 	return k
+}
+
+// anyDirectives are rules that refuse, send elsewhere and rewrite, under conditions that rewriting changes.
+func anyDirectives(t *rapid.T) *route.Directives {
+	d := &route.Directives{}
+	for range rapid.IntRange(1, 4).Draw(t, "directives") {
+		x := rapid.SampledFrom([]route.Directive{
+			{Act: route.Deny, Code: 403}, {Act: route.Deny, Code: 429}, {Act: route.Reject}, {Act: route.Accept}, {Act: route.Allow},
+			{Act: route.Redirect, Name: "location", Value: route.Plain("/there"), Code: 302}, {Act: route.SetPath, Value: route.Plain("/p/set")},
+			{Act: route.SetHeader, Name: "X-A", Value: route.Plain("b")}, {Act: route.DelHeader, Name: "Authorization"},
+		}).Draw(t, "directive")
+		if words := rapid.SampledFrom([]string{"", "src 127.0.0.0/8", "src 10.0.0.0/8", "path -m beg /p", "req.hdr(X-A) b", "dst_port 1:65535"}).Draw(t, "test"); words != "" && (x.Act != route.Reject && x.Act != route.Accept || words[0] == 's') {
+			x.If = when(t, strings.Fields(words)...)
+		}
+		d.Request = append(d.Request, x)
+	}
+	return d
+}
+
+// when is a condition of one test.
+func when(t rapid.TB, words ...string) *route.Condition {
+	test, err := route.ParseTest(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var always *route.Condition
+	c, _ := always.And(test)
+	return c
 }
 
 // Whatever the table: what Explain says of a request is what its client gets.

@@ -27,6 +27,11 @@ func (p *Proxy) Explain(q route.Question) (*route.Way, error) {
 	} else if l.Spec.TLS {
 		w.Listener.Certificate = p.certs.shown(l.Spec, route.NormalHost(w.Host), time.Now())
 	}
+	if w.Backend != nil && w.Refusal != nil && w.Refusal.Location == "" {
+		if page := p.pages.find(t.Backend(w.Backend.Name), w.Refusal.Status); page != nil {
+			w.Refusal.Status = page.status
+		}
+	}
 	return w, nil
 }
 

@@ -49,7 +49,7 @@ func (l *loop) admit(t *trip, rest []byte) {
 	if failed != OK {
 		t.action.Failure = failed
 	}
-	t.action.obey(&t.request, true, l.proxy.o.TrustedProxies)
+	t.action.obey(&t.request, true, l.proxy.o.TrustedProxies, nil)
 	if t.clientClose() {
 		t.keep = false
 	}
@@ -112,7 +112,7 @@ func (l *loop) prove(t *trip, proof *proof) {
 func (l *loop) proved(t *trip, failed Failure) {
 	t.cancel = nil
 	if failed != OK {
-		t.action.Failure = failed
+		t.action.Failure, t.action.Status, t.action.Location, t.action.Cookie = failed, 0, "", ""
 	}
 	if t.action.Failure != OK { // by a directive, or a redirect, of which nobody was to know before
 		l.refuse(t, t.action.Failure)
@@ -156,7 +156,7 @@ func (l *loop) beginTCP(c *conn, full bool) {
 	if t.action.Failure == OK && t.front.Spec.Mode != route.TCP { // since it was accepted; requests may have to show what bytes cannot
 		t.action.Failure = NoRoute
 	}
-	t.action.obey(&t.request, false, nil)
+	t.action.obey(&t.request, false, nil, nil)
 	if t.action.Failure != OK {
 		l.refuse(t, t.action.Failure)
 		return

@@ -75,7 +75,7 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.action.Failure = failed
 	}
 	if r.Method != "PRI" || r.ProtoMajor != 2 {
-		x.action.obey(&x.request, true, e.proxy.o.TrustedProxies)
+		x.action.obey(&x.request, true, e.proxy.o.TrustedProxies, nil)
 	}
 	switch {
 	case x.action.Failure != OK:
@@ -281,7 +281,7 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 		out.URL.Opaque, out.URL.RawPath = "", path
 		out.URL.Path, _ = url.PathUnescape(path)
 	}
-	out.RequestURI, out.Close = "", x.serverClose()
+	out.RequestURI, out.Close = "", x.serverClose() && !x.request.upgrades()
 	out.Host = cmp.Or(x.action.Backend.Spec.Rewrite.Host, out.Host)
 	if out.Host == "" { // HTTP/1.0: the library would make one up
 		out.Host = cmp.Or(x.request.Host, x.request.Local.String())

@@ -9,17 +9,18 @@ import (
 )
 
 // obey has what was decided to be forwarded go through the directives of its backend (route.Directives): it may be refused or sent
-// elsewhere after all, or be changed. It comes after the password, as a backend's rules come after a frontend's.
-func (a *Action) obey(r *Request, http bool, trusted []netip.Prefix) {
+// elsewhere after all, or be changed. It comes after the password, as a backend's rules come after a frontend's. A trace, if given, collects
+// the rules looked at.
+func (a *Action) obey(r *Request, http bool, trusted []netip.Prefix, tr *route.Trace) {
 	if a.Backend == nil || a.Backend.Spec.Do == nil || a.Failure != OK {
 		return
 	}
 	d, q := a.Backend.Spec.Do, r.asked(trusted)
 	outcome := route.Outcome{}
 	if http {
-		outcome = d.OnRequest(q)
+		outcome = d.OnRequest(q, tr)
 	} else {
-		outcome = d.OnConnection(q)
+		outcome = d.OnConnection(q, tr)
 	}
 	switch outcome.Act {
 	case route.Deny, route.Reject:

@@ -19,7 +19,7 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	if c.late {
 		x.action.Failure = NoMemory
 	}
-	x.action.obey(&x.request, false, nil)
+	x.action.obey(&x.request, false, nil, nil)
 	if x.action.Failure != OK {
 		x.fail(x.action.Failure)
 		return

@@ -47,8 +47,8 @@ func (x *explained) Target() string {
 // Class is the colour of the answer.
 func (x *explained) Class() string { return classIf(x.Err == nil && x.OK) }
 
-func (x *explained) RuleClass(r route.RuleStand) string {
-	switch r.Verdict {
+func (x *explained) VerdictClass(verdict string) string {
+	switch verdict {
 	case route.Taken:
 		return "active_up"
 	case route.Behind:

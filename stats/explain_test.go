@@ -57,8 +57,9 @@ func evilExplanation(text string) route.Explanation {
 	return route.Explanation{
 		Question: text, Answer: text,
 		Request: &route.Way{
-			Listener: &route.ListenerStand{Name: text, Bind: text, Mode: route.HTTP, App: text, Trouble: text, Certificate: text},
-			Rules:    []route.RuleStand{{Order: 1, Host: text, Path: text, App: text, Backend: text, Verdict: text, Why: text}, {AppID: text}},
+			Listener:   &route.ListenerStand{Name: text, Bind: text, Mode: route.HTTP, App: text, Trouble: text, Certificate: text},
+			Rules:      []route.RuleStand{{Order: 1, Host: text, Path: text, App: text, Backend: text, Verdict: text, Why: text, If: text}, {AppID: text}},
+			Directives: []route.DirectiveStand{{Line: text, ACLs: []string{text}, Verdict: text}},
 			Backend: &route.BackendStand{Name: text, App: text, Balance: text, Access: []string{text}, Servers: []route.ServerStand{
 				{Name: text, Address: text, Task: text, State: text, Health: text, Check: text, Grade: text, Why: text}}},
 			Notes: []string{text},

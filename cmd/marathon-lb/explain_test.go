@@ -74,6 +74,12 @@ func TestExplainAnswersWhatAnOperatorNeeds(t *testing.T) {
 		"json":                  {"--json", "http://shop.example.com/images/new/a"},
 		"json-app":              {"--json", "/zz/shop"},
 		"sticky-cookie":         {"--header", "Cookie: mesosphere_server_id=nobody", "http://sticky.example.com/"},
+		"denied-by-acl":         {"--from", "203.0.113.66", "http://office.example.com/"},
+		"denied-by-path-acl":    {"--from", "203.0.113.7", "http://office.example.com/Admin/x"},
+		"denied-by-acl-app":     {"/office"},
+		"redirected-by-acl":     {"http://office.example.com/old"},
+		"rewritten":             {"--json", "--from", "10.1.2.3", "http://office.example.com/files/x?y"},
+		"rule-with-condition":   {"http://office.example.com/forms"},
 		"balanced-by-parameter": {"http://sticky.example.com:10012/"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,7 +38,7 @@ func (a answer) String() string {
 }
 
 // meaningful are the fields of an answer that are compared.
-var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It"}
+var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It", "X-D"}
 
 const patience = 60 * time.Second
 
@@ -97,7 +97,7 @@ func fieldName(f string) string {
 
 // cookie is a Set-Cookie with its attributes in an order, and a word for the value if it is that of the server.
 func cookie(text, its string) string {
-	parts := strings.Split(text, "; ")
+	parts := strings.Split(strings.TrimSuffix(text, ";"), "; ") // HAProxy ends some so
 	if its != "" {
 		parts[0] = strings.Replace(parts[0], "mesosphere_server_id="+its, "mesosphere_server_id=(its)", 1)
 	}

@@ -18,7 +18,7 @@ var exceptions = []exception{
 	{row: "D-CONFIG-1", settle: func(q question, a *answer) { // the server learns the client's version of HTTP
 		if strings.Contains(q.text, " HTTP/1.0\r\n") {
 			a.Line = strings.Replace(a.Line, " HTTP/1.0", " HTTP/1.1", 1)
-			a.without("connection: keep-alive")
+			a.without("connection: keep-alive", "connection: close")
 		}
 		if !strings.Contains(q.text, "\r\nHost:") { // ours has always one
 			a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return strings.HasPrefix(f, "host: ") })
@@ -43,7 +43,7 @@ var exceptions = []exception{
 		}
 	}},
 	{row: "D-CONFIG-1", allows: func(q question, _, _ answer) bool { // a URL is no Host
-		return absolute.MatchString(q.text) && !strings.Contains(q.text, "\r\nHost:")
+		return absolute.MatchString(q.text) && (!strings.Contains(q.text, "\r\nHost:") || hostWithUsualPort.MatchString(q.text)) // which templates may ask for
 	}},
 	{row: "D-CONFIG-5", allows: func(q question, ours, theirs answer) bool { // a WebSocket without key, a head that is too large
 		keyless := strings.Contains(q.text, "Upgrade: websocket") && !strings.Contains(q.text, "Sec-WebSocket-Key")
@@ -54,6 +54,14 @@ var exceptions = []exception{
 			a.Page, a.Fields = "", nil
 		}
 	}},
+	{row: "D-DIRECTIVE-6", allows: func(_ question, ours, theirs answer) bool { // who is rejected is told so, after the password was asked for
+		return theirs.Ended == "closed" && ours.Server == "" && ours.Status >= 300
+	}},
+	{row: "D-DIRECTIVE-4", settle: func(q question, a *answer) { // a rule that sets X-Forwarded-For has the last word
+		if slices.Contains(a.Head, "x-forwarded-for: 9.9.9.9") {
+			a.without("x-forwarded-for: " + q.source)
+		}
+	}},
 	{row: "D-CONFIG-2", settle: func(q question, a *answer) { // fields that Connection names are passed on
 		if strings.Contains(q.text, "Connection: close, X-It") {
 			a.without("x-it: a", "x-it: b", "x-it: one", "x-it: two")
@@ -62,8 +70,9 @@ var exceptions = []exception{
 }
 
 var (
-	absolute  = regexp.MustCompile(`^\S+ [A-Za-z]+://`)
-	usualPort = regexp.MustCompile(`:(80|443)?$`)
+	absolute          = regexp.MustCompile(`^\S+ [A-Za-z]+://`)
+	hostWithUsualPort = regexp.MustCompile(`(?m)^Host: .*:(80|443)?\r$`)
+	usualPort         = regexp.MustCompile(`:(80|443)?$`)
 )
 
 // without takes fields out of the head that the server got.

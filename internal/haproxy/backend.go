@@ -22,9 +22,14 @@ func (w *writer) backend(k *route.BackendSpec) {
 	}
 	w.balance(k)
 	w.access(k)
-	w.directives(k.Do)
 	if k.Mode == route.HTTP {
 		w.sticky(k) // which looks at the path as the client sent it
+	}
+	if k.Do.Allows() && (k.Rewrite.Host != "" || k.Rewrite.Strip != "") {
+		w.note("D-CONFIG-10: what its template allows, HAProxy does not rewrite by the label")
+	}
+	w.directives(k.Do)
+	if k.Mode == route.HTTP {
 		w.rewrite(k)
 	}
 	w.check(k)
@@ -45,7 +50,7 @@ func (w *writer) directives(d *route.Directives) {
 
 // hides says that a text may speak of credentials, which are not to be shown.
 func (w *writer) hides(text string) bool {
-	return !w.o.Hashes && strings.Contains(strings.ToLower(text), "authorization")
+	return !w.o.Hashes && route.Confidential(text)
 }
 
 // userlist is who gets in. Where hashes are not to be shown, it is nobody.

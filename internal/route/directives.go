@@ -76,11 +76,11 @@ type Outcome struct {
 	Cookie   string // Set-Cookie of a redirect
 }
 
-// OnConnection goes through the rules of a connection in mode tcp.
-func (d *Directives) OnConnection(r *Request) Outcome {
+// OnConnection goes through the rules of a connection in mode tcp. A trace, if given, collects those whose condition was asked for.
+func (d *Directives) OnConnection(r *Request, tr *Trace) Outcome {
 	for i := range d.Request {
 		switch x := &d.Request[i]; {
-		case x.Act != Accept && x.Act != Reject || !x.If.Holds(r, nil):
+		case x.Act != Accept && x.Act != Reject || !tr.heed(x, x.If.Holds(r, nil)):
 		case x.Act == Accept:
 			return Outcome{Act: Allow}
 		default:
@@ -91,14 +91,14 @@ func (d *Directives) OnConnection(r *Request) Outcome {
 }
 
 // OnRequest goes through the rules of a request and changes it as they say.
-func (d *Directives) OnRequest(r *Request) Outcome {
-	if o := d.OnConnection(r); o.Act == Reject {
+func (d *Directives) OnRequest(r *Request, tr *Trace) Outcome {
+	if o := d.OnConnection(r, tr); o.Act == Reject {
 		return o
 	}
 	allowed := false
 	for i := range d.Request {
 		x := &d.Request[i]
-		if allowed && !x.Late || x.Act == Accept || x.Act == Reject || !x.If.Holds(r, nil) {
+		if allowed && !x.Late || x.Act == Accept || x.Act == Reject || !tr.heed(x, x.If.Holds(r, nil)) {
 			continue
 		}
 		switch x.Act {
@@ -131,9 +131,7 @@ func (x *Directive) change(r *Request) {
 	case SetPath:
 		r.setTarget(v + r.Query)
 	case SetQuery:
-		if r.Query = ""; v != "" {
-			r.Query = "?" + cleanTarget(v)
-		}
+		r.Query = "?" + cleanTarget(v)
 	case SetURI, SetPathQuery:
 		r.setTarget(withoutOrigin(v))
 	case ReplacePath:
@@ -195,9 +193,12 @@ func replaced(re *regexp.Regexp, value, to string) string {
 // location is where a redirect leads.
 func (x *Directive) location(r *Request) string {
 	v := x.Value.text(r, nil)
-	target := r.target()
+	target, path := r.target(), r.Path
+	if path == "*" { // which is no place to go to
+		target, path = "/", "/"
+	}
 	if x.DropQuery {
-		target = r.Path
+		target = path
 		if x.AppendSlash && !strings.HasSuffix(target, "/") {
 			target += "/"
 		}
@@ -217,7 +218,14 @@ func (x *Directive) location(r *Request) string {
 
 // Restricts says that rules keep somebody out, or send somebody elsewhere.
 func (d *Directives) Restricts() bool {
-	return d != nil && slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Deny || x.Act == Reject || x.Act == Redirect })
+	return d != nil && slices.ContainsFunc(d.Request, func(x Directive) bool { return x.restricts() })
+}
+
+func (x *Directive) restricts() bool { return x.Act == Deny || x.Act == Reject || x.Act == Redirect }
+
+// Allows says that a rule ends the http-request lines.
+func (d *Directives) Allows() bool {
+	return d != nil && slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Allow })
 }
 
 // Empty says that nothing is asked for.

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -36,11 +37,11 @@ func (d *Directives) String() string {
 		line("errorfile", itoa(e.Status), hacfg.Quote(e.Path))
 	}
 	for _, a := range d.ACLs {
-		for _, t := range a.Tests {
-			line("acl", hacfg.Quote(a.Name), t.String())
+		for _, text := range a.lines() {
+			line(text)
 		}
 	}
-	ends := slices.ContainsFunc(d.Request, func(x Directive) bool { return x.Act == Allow })
+	ends := d.Allows()
 	for _, x := range d.Request { // they are in order: a late one is like others where none ends the http-request lines before it
 		x.Late = x.Late && ends
 		line(x.line("http-request"))
@@ -49,6 +50,14 @@ func (d *Directives) String() string {
 		line(d.Response[i].line("http-response"))
 	}
 	return b.String()
+}
+
+// lines define the acl.
+func (a *ACL) lines() (lines []string) {
+	for _, t := range a.Tests {
+		lines = append(lines, "acl "+hacfg.Quote(a.Name)+" "+t.String())
+	}
+	return lines
 }
 
 // line is the directive as a line of the rules of requests or of responses.
@@ -62,9 +71,9 @@ func (x *Directive) line(of string) string {
 	case DelHeader:
 		words = append(words, x.Name)
 	case ReplaceHeader, ReplaceValue:
-		words = append(words, x.Name, hacfg.Quote(x.Match.String()), hacfg.Quote(x.Value.String()))
+		words = append(words, x.Name, hacfg.Quote(x.pattern()), hacfg.Quote(x.Value.String()))
 	case ReplacePath, ReplacePathQ, ReplaceURI:
-		words = append(words, hacfg.Quote(x.Match.String()), hacfg.Quote(x.Value.String()))
+		words = append(words, hacfg.Quote(x.pattern()), hacfg.Quote(x.Value.String()))
 	case SetPath, SetPathQuery, SetQuery, SetURI:
 		words = append(words, hacfg.Quote(x.Value.String()))
 	case Deny:
@@ -79,6 +88,9 @@ func (x *Directive) line(of string) string {
 	}
 	return strings.Join(words, " ")
 }
+
+// pattern is the regular expression, which HAProxy does not take without a character.
+func (x *Directive) pattern() string { return cmp.Or(x.Match.String(), "()") }
 
 func (x *Directive) redirectWords() []string {
 	words := []string{"http-request", "redirect"}

@@ -27,16 +27,17 @@ type Explanation struct {
 
 // Way is the way of a request through the table.
 type Way struct {
-	Method   string         `json:"method,omitempty"` // empty for a connection without HTTP
-	Host     string         `json:"host"`
-	Path     string         `json:"path,omitempty"`
-	Port     int            `json:"port,omitempty"` // as the URL has it, 0 for its scheme's own
-	From     string         `json:"from,omitempty"` // the client's address, empty if none was given
-	Listener *ListenerStand `json:"listener"`       // null: nobody listens there
-	Rules    []RuleStand    `json:"rules"`          // for its host or app id, in the order in which they are asked
-	Backend  *BackendStand  `json:"backend"`        // null: none was found
-	Refusal  *Refusal       `json:"refusal"`        // null: it goes to a server
-	Notes    []string       `json:"notes"`
+	Method     string           `json:"method,omitempty"` // empty for a connection without HTTP
+	Host       string           `json:"host"`
+	Path       string           `json:"path,omitempty"`
+	Port       int              `json:"port,omitempty"` // as the URL has it, 0 for its scheme's own
+	From       string           `json:"from,omitempty"` // the client's address, empty if none was given
+	Listener   *ListenerStand   `json:"listener"`       // null: nobody listens there
+	Rules      []RuleStand      `json:"rules"`          // for its host or app id, in the order in which they are asked
+	Backend    *BackendStand    `json:"backend"`        // null: none was found
+	Directives []DirectiveStand `json:"directives"`     // the rules of its templates, in the order in which they are asked
+	Refusal    *Refusal         `json:"refusal"`        // null: it goes to a server
+	Notes      []string         `json:"notes"`
 }
 
 // ListenerStand is the listener that takes the request.
@@ -57,6 +58,7 @@ type RuleStand struct {
 	Host       string `json:"host,omitempty"`
 	Path       string `json:"path,omitempty"`
 	IgnoreCase bool   `json:"ignoreCase,omitempty"`
+	If         string `json:"if,omitempty"` // the condition that has to hold, too
 	Weight     int    `json:"weight"`
 	AppID      string `json:"appId,omitempty"`
 	App        string `json:"app"`
@@ -167,13 +169,10 @@ func (k *BackendSpec) Access() []string {
 	if k.Auth != nil {
 		all = append(all, "only with a user and password of "+k.Auth.Realm)
 	}
-	if k.Do.Restricts() {
-		all = append(all, "rules of templates refuse some requests, or send them elsewhere")
-	}
 	if k.Rewrite.Root != "" {
 		all = append(all, "/ is redirected to "+k.Rewrite.Root)
 	}
-	return all
+	return append(all, k.Do.restrictions()...)
 }
 
 // Stand is the backend as explanations show it.
@@ -259,15 +258,15 @@ func (tr *Trace) Stands() []RuleStand {
 	for i, s := range tr.Steps {
 		r := RuleStand{
 			Order: i + 1, Host: s.Rule.Host, Path: s.Rule.Path, IgnoreCase: s.Rule.IgnoreCase, Weight: s.Rule.Weight, AppID: s.Rule.AppID,
-			App: s.App, Backend: s.Backend, Verdict: NoMatch,
+			App: s.App, Backend: s.Backend, Verdict: NoMatch, If: s.Rule.If.String(),
 		}
 		switch {
 		case s.Taken:
 			r.Verdict = Taken
 		case s.Fits:
 			r.Verdict, r.Why = Behind, fmt.Sprintf("it fits, but rule %d goes first: %s", won, s.Behind)
-		case s.Path:
-			r.Why = "what else it asks for does not hold: " + s.Rule.If.String()
+		case s.OnPath:
+			r.Why = "its condition does not hold"
 		default:
 			r.Why = "the path does not begin with " + s.Rule.Path
 		}

@@ -67,6 +67,11 @@ func (w *Way) writeText(to io.Writer) {
 	if w.Backend != nil {
 		w.Backend.writeText(to)
 	}
+	var directives []string
+	for i, d := range w.Directives {
+		directives = append(directives, cells(itoa(i+1)+".", d.String(), d.Verdict))
+	}
+	section(to, "Rules of templates, in order", directives)
 	var notes []string
 	for _, n := range w.Notes {
 		notes = append(notes, printable(n))
@@ -92,7 +97,11 @@ func (r RuleStand) String() string {
 	if r.IgnoreCase {
 		text += " (any case)"
 	}
-	return fmt.Sprintf("%s weight %d", text, r.Weight)
+	text = fmt.Sprintf("%s weight %d", text, r.Weight)
+	if r.If != "" {
+		text += " " + r.If
+	}
+	return text
 }
 
 func (b *BackendStand) writeText(w io.Writer) {

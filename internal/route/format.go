@@ -78,8 +78,14 @@ func (f Format) plain() string {
 	return b
 }
 
+// nothing is an expression for an empty text: HAProxy takes no empty word here.
+const nothing = "%[str(x),field(2,/)]"
+
 // String is the text as HAProxy reads it, not quoted.
 func (f Format) String() string {
+	if len(f.pieces) == 0 {
+		return nothing
+	}
 	pieces := make([]hacfg.Piece, len(f.pieces))
 	for i, p := range f.pieces {
 		if pieces[i] = p; f.samples[i] != nil {

@@ -92,7 +92,6 @@ var fetches = map[string]fetch{
 	"path":   {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Path) }},
 	"pathq":  {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.target()) }},
 	"query":  {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string { return one(strings.TrimPrefix(r.Query, "?")) }},
-	"url":    {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.target()) }},
 	"base":   {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Get("Host") + r.Path) }},
 	"urlp": {gives: text, scope: OfRequest, args: 1, forms: true, get: func(r *Request, _ *Response, a []string) []string {
 		return r.parameters(a[0])
@@ -122,8 +121,8 @@ var fetches = map[string]fetch{
 
 // otherNames are what fetches are called besides.
 var otherNames = map[string]string{
-	"hdr": "req.hdr", "hdr_cnt": "req.hdr_cnt", "hdr_val": "req.hdr_val", "hdr_ip": "req.hdr_ip", "cook": "req.cook", "url_param": "urlp",
-	"shdr": "res.hdr", "shdr_cnt": "res.hdr_cnt", "req_ver": "req.ver", "req_proto_http": "req.proto_http", "capture.req.uri": "url",
+	"hdr": "req.hdr", "hdr_cnt": "req.hdr_cnt", "hdr_val": "req.hdr_val", "hdr_ip": "req.hdr_ip", "cook": "req.cook", "url_param": "urlp", "url": "pathq",
+	"shdr": "res.hdr", "shdr_cnt": "res.hdr_cnt", "req_ver": "req.ver", "req_proto_http": "req.proto_http", "capture.req.uri": "pathq",
 	"capture.req.method": "method",
 }
 

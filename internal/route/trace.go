@@ -2,8 +2,13 @@ package route
 
 import "slices"
 
-// Trace collects the rules that Match weighed: all that are for the request's host, or its app id. A nil Trace collects nothing.
-type Trace struct{ Steps []Step } // in the order in which they are asked
+// Trace collects the rules that Match weighed: all that are for the request's host, or its app id. Then it collects the directives that were
+// asked for. A nil Trace collects nothing.
+type Trace struct {
+	Steps []Step // in the order in which they are asked
+
+	heeded []heeded
+}
 
 // Step is one of those rules.
 type Step struct {
@@ -11,8 +16,8 @@ type Step struct {
 	Backend string
 	App     string
 	Port    int
-	Path    bool   // it fits
-	Fits    bool   // the condition, too
+	OnPath  bool   // the path is the rule's
+	Fits    bool   // and its condition holds
 	Taken   bool   // it won
 	Behind  string // what puts a rule that fits behind the one that won
 
@@ -30,7 +35,7 @@ func (tr *Trace) weigh(list []*bound, path string, asked Asked) {
 		return
 	}
 	for _, e := range list {
-		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, App: e.app, Port: e.port, Path: e.matchPath(path), Fits: e.matches(path, asked), bound: e})
+		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, App: e.app, Port: e.port, OnPath: e.matchPath(path), Fits: e.matches(path, asked), bound: e})
 	}
 }
 
