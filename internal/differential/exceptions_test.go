@@ -45,6 +45,9 @@ var exceptions = []exception{
 	{row: "D-CONFIG-1", allows: func(q question, _, _ answer) bool { // a URL is no Host
 		return absolute.MatchString(q.text) && (!strings.Contains(q.text, "\r\nHost:") || hostWithUsualPort.MatchString(q.text)) // which templates may ask for
 	}},
+	{row: "D-CONFIG-1", allows: func(q question, _, _ answer) bool { // SNI is no Host either, and templates may ask for it
+		return q.listener.TLS && !strings.Contains(q.text, "\r\nHost:")
+	}},
 	{row: "D-CONFIG-5", allows: func(q question, ours, theirs answer) bool { // a WebSocket without key, a head that is too large
 		keyless := strings.Contains(q.text, "Upgrade: websocket") && !strings.Contains(q.text, "Sec-WebSocket-Key")
 		return theirs.Status == 400 && (keyless || ours.Status == 431 && len(q.text) > 32<<10)

@@ -131,7 +131,9 @@ func (x *Directive) change(r *Request) {
 	case SetPath:
 		r.setTarget(v + r.Query)
 	case SetQuery:
-		r.Query = "?" + cleanTarget(v)
+		if r.Query != "" || v != "" { // a query that becomes empty leaves its ?
+			r.Query = "?" + cleanTarget(v)
+		}
 	case SetURI, SetPathQuery:
 		r.setTarget(withoutOrigin(v))
 	case ReplacePath:
