@@ -43,6 +43,7 @@ func Explain(t *route.Table, o *Options, q route.Question) (*route.Way, error) {
 	var tr route.Trace
 	a := decide(t, l, &r.Request, o, &tr)
 	w.Rules = tr.Stands()
+	a.obey(&r.Request, s.Mode == route.HTTP, o.TrustedProxies)
 	if a.Backend != nil {
 		w.Backend = a.Backend.Stand()
 		r.lead(w, a.Backend)
@@ -176,7 +177,7 @@ func (r *inquiry) refusal(t *route.Table, l *route.Listener, a Action) *route.Re
 		no = refused(Unauthorized, fmt.Sprintf("a user and password of %s are asked for", a.Auth.Realm))
 	case a.Failure != OK:
 		no = refused(a.Failure, r.why(l, a))
-		no.Location = a.Location
+		no.Status, no.Location = a.status(a.Failure), a.Location
 	case a.Backend.Usable() == 0 && !r.planned:
 		no = refused(NoServer, noServer(a.Backend))
 	default:
@@ -199,6 +200,8 @@ func (r *inquiry) why(l *route.Listener, a Action) string {
 			return text + r.Source.Addr().String() + " is not in there"
 		}
 		return text + "no client's address was given (--from)"
+	case a.Failure == Forbidden:
+		return "a rule of the service's templates keeps the client out"
 	case a.Failure == NoRoute && l.Spec.Entry == route.ByAppID && r.field("X-Marathon-App-Id") == "":
 		return "the request has no X-Marathon-App-Id field"
 	case a.Failure == NoRoute && l.Spec.Entry == route.ByAppID:
@@ -239,6 +242,9 @@ func noServer(b *route.Backend) string {
 // lead notes what chooses among the servers.
 func (r *inquiry) lead(w *route.Way, b *route.Backend) {
 	k := &b.Spec
+	if k.Canary.Group != "" && w.Listener.Entry == route.ByHost {
+		w.Notes = append(w.Notes, "the canary group "+k.Canary.Group+" shares the host: another client may come to another app of it")
+	}
 	hash := r.hash(k)
 	if s := b.Peek(hash); s != nil {
 		w.Backend.Next = s.Name

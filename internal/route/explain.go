@@ -167,6 +167,9 @@ func (k *BackendSpec) Access() []string {
 	if k.Auth != nil {
 		all = append(all, "only with a user and password of "+k.Auth.Realm)
 	}
+	if k.Do.Restricts() {
+		all = append(all, "rules of templates refuse some requests, or send them elsewhere")
+	}
 	if k.Rewrite.Root != "" {
 		all = append(all, "/ is redirected to "+k.Rewrite.Root)
 	}
@@ -263,6 +266,8 @@ func (tr *Trace) Stands() []RuleStand {
 			r.Verdict = Taken
 		case s.Fits:
 			r.Verdict, r.Why = Behind, fmt.Sprintf("it fits, but rule %d goes first: %s", won, s.Behind)
+		case s.Path:
+			r.Why = "what else it asks for does not hold: " + s.Rule.If.String()
 		default:
 			r.Why = "the path does not begin with " + s.Rule.Path
 		}

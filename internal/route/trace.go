@@ -11,7 +11,8 @@ type Step struct {
 	Backend string
 	App     string
 	Port    int
-	Fits    bool   // the path, too
+	Path    bool   // it fits
+	Fits    bool   // the condition, too
 	Taken   bool   // it won
 	Behind  string // what puts a rule that fits behind the one that won
 
@@ -29,7 +30,7 @@ func (tr *Trace) weigh(list []*bound, path string, asked Asked) {
 		return
 	}
 	for _, e := range list {
-		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, App: e.app, Port: e.port, Fits: e.matches(path, asked), bound: e})
+		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, App: e.app, Port: e.port, Path: e.matchPath(path), Fits: e.matches(path, asked), bound: e})
 	}
 }
 
