@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -273,14 +274,23 @@ func (c *pouring) receive(in []byte) (answers int) {
 
 // pipelined sends requests on so many connections, some at a time, until there were as many as are wanted, or the time is over. It says how
 // many were answered.
-func pipelined(t *testing.T, port, clients, atOnce int, until time.Time, want int64) int64 {
-	var n, begun atomic.Int64
+func pipelined(t *testing.T, port, clients, atOnce int, until time.Time, want int64) (sum int64) {
+	for _, n := range pipelinedEach(t, port, clients, atOnce, until, want) {
+		sum += n
+	}
+	return sum
+}
+
+// pipelinedEach says it for each connection.
+func pipelinedEach(t *testing.T, port, clients, atOnce int, until time.Time, want int64) []int64 {
+	answers := make([]int64, clients)
+	var begun atomic.Int64
 	burst := []byte{}
 	for range atOnce {
 		burst = append(burst, agent+"\r\n"...)
 	}
 	var all sync.WaitGroup
-	for range clients {
+	for i := range clients {
 		all.Go(func() {
 			c, err := net.Dial("tcp", loopback(port))
 			if err != nil {
@@ -301,12 +311,12 @@ func pipelined(t *testing.T, port, clients, atOnce int, until time.Time, want in
 						return
 					}
 				}
-				n.Add(int64(atOnce))
+				answers[i] += int64(atOnce)
 			}
 		})
 	}
 	all.Wait()
-	return n.Load()
+	return answers
 }
 
 // requests may be fewer where ten million take too long.
@@ -383,28 +393,49 @@ func TestThousandsOfClientsMayStay(t *testing.T) {
 	t.Logf("%d clients had %d answers each; %.2f KB more for each of them", n, rounds, float64(v.resident()-before)/1024/float64(n))
 }
 
-// What a second event loop costs: processor time for a request, with one and with two, in turns.
+// What a second event loop costs: processor time for a request, with one and with two, in turns. All clients get about as much of it.
 func TestASecondLoopCostsLittle(t *testing.T) {
-	each, rounds := int64(5_000), 2
+	few, many, rounds, clients := int64(5_000), int64(5_000), 2, 300
 	if *long {
-		each, rounds = 150_000, 7
+		few, many, rounds, clients = 150_000, 100_000, 5, 1_000
 	}
 	one, two := newVictim(t, []string{"GOMAXPROCS=1"}), newVictim(t, []string{"GOMAXPROCS=2"})
-	cost := func(v *victim) float64 {
+	compareCosts(t, one, two, clients, many, min(rounds, 3))
+	compareCosts(t, one, two, 64, few, rounds)
+}
+
+// compareCosts logs what so many requests cost in each round, and how differently clients are served.
+func compareCosts(t *testing.T, one, two *victim, clients int, each int64, rounds int) {
+	cost := func(v *victim) (perRequest, spread float64) {
 		before := v.cpu()
-		n := pipelined(t, v.port, 64, 1, time.Now().Add(time.Hour), each)
-		return float64((v.cpu() - before).Microseconds()) / float64(n)
+		n := pipelinedEach(t, v.port, clients, 1, time.Now().Add(time.Hour), each)
+		return float64((v.cpu() - before).Microseconds()) / float64(each), spreadOf(n)
 	}
 	cost(one)
 	cost(two)
-	var ratios, with1, with2 []float64
+	var ratios, with1, with2, spread1, spread2 []float64
 	for range rounds {
-		a, b := cost(one), cost(two)
+		a, of1 := cost(one)
+		b, of2 := cost(two)
 		ratios, with1, with2 = append(ratios, b/a), append(with1, a), append(with2, b)
+		spread1, spread2 = append(spread1, of1), append(spread2, of2)
 	}
-	for _, list := range [][]float64{ratios, with1, with2} {
+	for _, list := range [][]float64{ratios, with1, with2, spread1, spread2} {
 		slices.Sort(list)
 	}
-	t.Logf("processor time for a request, medians of %d rounds: %.1f µs with one loop, %.1f µs with two; ratio %.2f (%.2f to %.2f)", rounds, with1[rounds/2], with2[rounds/2],
-		ratios[rounds/2], ratios[0], ratios[rounds-1])
+	mid := rounds / 2
+	t.Logf("%d clients, medians of %d rounds: processor time for a request %.1f µs with one loop, %.1f µs with two, ratio %.2f (%.2f to %.2f); "+
+		"answers to a client differ by %.1f %% with one, %.1f %% with two", clients, rounds, with1[mid], with2[mid], ratios[mid], ratios[0], ratios[rounds-1],
+		100*spread1[mid], 100*spread2[mid])
+}
+
+// spreadOf is the standard deviation of what clients got, as a part of the mean.
+func spreadOf(n []int64) float64 {
+	sum, squares := 0.0, 0.0
+	for _, x := range n {
+		sum += float64(x)
+		squares += float64(x) * float64(x)
+	}
+	mean := sum / float64(len(n))
+	return math.Sqrt(max(0, squares/float64(len(n))-mean*mean)) / mean
 }
