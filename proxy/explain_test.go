@@ -266,7 +266,7 @@ func TestARuleWhoseConditionDoesNotHoldIsNotExplainedByItsPath(t *testing.T) {
 	c.SetListeners = append(c.SetListeners, entry(route.HTTPIn, route.ByHost, web))
 	c.SetBackends[0].Rules = []route.Rule{{Host: "a.test", Path: "/p", If: denying(t, "method POST").Request[0].If}}
 	r.apply(c)
-	for path, want := range map[string]string{"/p": "method POST", "/q": "the path does not begin with /p"} {
+	for path, want := range map[string]string{"/p": "its condition does not hold", "/q": "the path does not begin with /p"} {
 		w, err := r.Explain(route.Question{Target: "http://a.test" + path})
 		if err != nil || len(w.Rules) != 1 || !strings.Contains(w.Rules[0].Why, want) {
 			t.Errorf("%s: %+v, %v", path, w.Rules, err)
