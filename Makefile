@@ -2,7 +2,7 @@
 # Runs of each fuzz target. A count: with a time, go test now and then reports its end as a failure, until Go 1.27 (golang/go#75804).
 FUZZTIME = 50000x
 
-.PHONY: build test race lint fuzz soak differential rolling kills sticky tunnels late life bench demo docs
+.PHONY: build test race lint fuzz soak differential rolling kills sticky tunnels late life bench profile demo docs
 
 # One static program in bin/.
 build:
@@ -65,6 +65,10 @@ life:
 # Side by side with HAProxy and nginx, in 5 minutes; writes docs/benchmarks.md. What is not installed is left out, aloud.
 bench:
 	go run ./bench
+
+# What the compiler is told of where time goes: make profile, when the loop has changed much. It takes a minute, on a quiet machine.
+profile:
+	go run ./bench -only keepalive,close,64k -engines loop -time 60s -profile $(CURDIR)/cmd/marathon-lb/default.pgo
 
 demo:
 	go run ./cmd/marathon-lb demo

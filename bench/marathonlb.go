@@ -51,6 +51,9 @@ func (b *bench) marathonLB(ctx context.Context, engine string) (*contender, erro
 	if b.hasEngines(ctx) || engine != "nethttp" { // before there was a choice, it was this one
 		args = append(args, "--engine", engine)
 	}
+	if b.o.profile != "" && engine == b.o.engines[0] {
+		args = append(args, "--cpu-profile", b.o.profile)
+	}
 	if c.child, err = b.spawn(b.binary, args...); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,7 @@ type options struct {
 	engines []string
 	binary  string
 	out     string
+	profile string
 }
 
 var errUsage = errors.New("usage")
@@ -69,6 +70,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&engines, "engines", "loop,nethttp", "marathon-lb's engines, the one that matters first")
 	f.StringVar(&o.binary, "binary", "", "a marathon-lb to measure instead of building one")
 	f.StringVar(&o.out, "out", "docs/benchmarks.md", "the page to write, pictures beside it; of itself only after a full run; empty for none")
+	f.StringVar(&o.profile, "profile", "", "a file for a profile of the first engine's processor time")
 	if err := f.Parse(args); err != nil {
 		return o, errUsage
 	}

@@ -63,6 +63,8 @@ type LifeOptions struct {
 	Grace time.Duration
 	// UpgradeTimeout is how long, after SIGUSR2, the new process may take until it could serve. If it takes longer, the old one goes on.
 	UpgradeTimeout time.Duration
+	// CPUProfile is the file that a profile of the processor time is written to when the process ends, for go tool pprof. Empty for none.
+	CPUProfile string
 }
 
 // Encoding is how a log line is written.

@@ -83,6 +83,7 @@ var own = []row{
 	{long: "tunnel-drain-timeout", arg: "DURATION", field: "Proxy.TunnelDrainTimeout", zero: true},
 	{long: "grace", arg: "DURATION", field: "Life.Grace", zero: true},
 	{long: "upgrade-timeout", arg: "DURATION", field: "Life.UpgradeTimeout"},
+	{long: "cpu-profile", arg: "FILE", field: "Life.CPUProfile"},
 	{long: "trusted-proxies", arg: "NETWORKS", field: "Proxy.TrustedProxies", note: "CIDR networks or addresses, separated by commas; empty for none"},
 	{long: "auth-scope", arg: "WHERE", field: "Proxy.AuthScope"},
 	{long: "maxconn", arg: "N", field: "Proxy.MaxConn"},

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 	"go.uber.org/zap/zapcore"
 
-	"marathon-lb/internal/zdd"
 	"marathon-lb/marathon"
+	"marathon-lb/marathon/zdd"
 )
 
 // ZDD is what the verb zdd was asked for.

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"marathon-lb/config"
-	"marathon-lb/internal/zdd"
+	"marathon-lb/marathon/zdd"
 )
 
 func TestFlagsOfZDDAreReadAsArgparseDid(t *testing.T) {

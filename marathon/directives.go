@@ -178,7 +178,7 @@ var lostRows = []Directive{
 	{Words: "timeout http-request", Instead: "remove it: " + forAll}, {Words: "timeout http-keep-alive", Instead: "remove it: " + forAll},
 	{Words: "timeout tarpit", Instead: "remove it: nobody is held in a tarpit"},
 	{Words: "compression", Instead: "let the app compress, or a CDN"}, {Words: "filter", Instead: "let the app do it"},
-	{Words: "maxconn", Instead: "remove it: there is no limit to connections of one service"}, {Words: "rate-limit", Restricts: true, Instead: "limit rates in front of the load balancer"},
+	{Words: "maxconn", Instead: "remove it: --maxconn bounds all ports together, and --backend-maxconn each service"}, {Words: "rate-limit", Restricts: true, Instead: "limit rates in front of the load balancer"},
 	{Words: "capture", Instead: "remove it: the log has fixed fields"}, {Words: "monitor-uri", Instead: "ask /_haproxy_health_check on :9090"},
 	{Words: "stats", Instead: "see the page on :9090"}, {Words: "userlist", Restricts: true, Instead: "set the label HAPROXY_{n}_AUTH"},
 	{Words: "errorloc", Instead: "use errorfile"}, {Words: "errorloc302", Instead: "use errorfile"}, {Words: "errorloc303", Instead: "use errorfile"},

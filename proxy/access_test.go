@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -481,5 +482,21 @@ func TestAppendixA4AtTheEntries(t *testing.T) {
 		if c.ours != c.upstream && !strings.Contains(string(page), "| "+c.id+" |") {
 			t.Errorf("%s: there is no difference %q in docs/differences.md", c.what, c.id)
 		}
+	}
+}
+
+func TestBrowsersAskForAPasswordWhereAnErrorFileTellsThatItIsWanted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "401.http")
+	if err := os.WriteFile(file, []byte("HTTP/1.0 401 Unauthorized\r\nContent-Type: text/plain\r\n\r\nwho are you?"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, named(t, "app"))
+	c.SetBackends[0].Auth = &route.Auth{Realm: "r", User: "bob", Hash: secret}
+	c.SetBackends[0].Do = &route.Directives{Errors: []route.ErrorFile{{Status: 401, Path: file}}}
+	r.apply(c)
+	resp, body := get(t, url(port, "/"))
+	if resp.StatusCode != 401 || body != "who are you?" || resp.Header.Get("WWW-Authenticate") != `Basic realm="r"` {
+		t.Errorf("%d %q %v", resp.StatusCode, body, resp.Header)
 	}
 }

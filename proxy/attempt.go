@@ -44,8 +44,16 @@ func (a *attempts) begin(x *exchange) {
 	}
 }
 
-// first is the first choice, or the first after it was held; false if no server is usable.
+// first is the first choice, or the first after it waited, in line or for a server; false if no server is usable. Who waited is let in by
+// the table of now, or not at all: it may have been long.
 func (a *attempts) first() (try, bool) {
+	if a.exchange.place != nil || !a.until.IsZero() {
+		b := a.exchange.newer()
+		if b == nil {
+			return try{}, false
+		}
+		a.backend = b
+	}
 	if a.cookie != "" {
 		if s := a.backend.BySticky(a.cookie); s != nil {
 			return a.choose(try{server: s, sticky: true})

@@ -165,3 +165,34 @@ func TestARequestOfACanaryThatIsTakenAwayIsServedByTheOthers(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestARequestHeldForAnAppOfACanaryGroupGoesToTheOneThatHasAServerFirst(t *testing.T) {
+	r, web, stable, canary := newRig(t, proxy.Options{HoldRequests: 10}), freePort(t), freePort(t), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{entry(route.HTTPIn, route.ByHost, web)}})
+	held := func(c route.Change) route.Change {
+		c.SetBackends[0].Hold = longHold
+		return c
+	}
+	r.apply(held(member("stable", stable, 100)))
+	r.apply(held(member("canary", canary, 0)))
+	c, in := dialed(t, web)
+	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: %s\r\nCookie: marathon_canary_shop=cohort-stable\r\n\r\n", sharedHost)
+	first := stable
+	eventually(t, "it is held", func() bool {
+		if r.backend(canary).Stats.Queue.Load() == 1 {
+			first = canary
+		}
+		return r.backend(first).Stats.Queue.Load() == 1
+	})
+	if first == stable {
+		r.apply(held(member("canary", canary, 0, cookieTask(t, "came"))))
+	} else {
+		r.apply(held(member("stable", stable, 100, cookieTask(t, "came"))))
+	}
+	if got := statusOf(t, in); got != 200 {
+		t.Errorf("answered %d", got)
+	}
+	if n := r.backend(first).Stats.Queue.Load(); n != 0 {
+		t.Errorf("%d in the queue", n)
+	}
+}

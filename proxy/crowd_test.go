@@ -159,3 +159,30 @@ func TestAClientThatIdlesGivesWayToANewOne(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// Whoever waits shows no password: the service that asks for one by the time it has room must not let it in.
+func TestARequestInLineIsNotLetInToAServiceThatGuardsItselfMeanwhile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, proxy.Options{BackendMaxConn: 2})
+	var at atomic.Int64
+	release := make(chan struct{})
+	defer close(release)
+	slow := mute(t, &at, release)
+	r.apply(slow)
+	port, b := slow.SetBackends[0].Port, r.Table().Backend(slow.SetBackends[0].Name).Stats
+	for range 2 {
+		asking(t, port)
+	}
+	eventually(t, "two requests are at the server", func() bool { return at.Load() == 2 })
+	_, waits := asking(t, port)
+	eventually(t, "one waits", func() bool { return b.Queue.Load() == 1 })
+	slow.SetBackends[0].Auth = &route.Auth{Realm: "r", User: "bob"}
+	r.apply(slow)
+	release <- struct{}{}
+	if got := statusOf(t, waits); got != 503 {
+		t.Errorf("who waited is answered %d", got)
+	}
+	if n := b.Queue.Load(); n != 0 {
+		t.Errorf("%d in the queue", n)
+	}
+}

@@ -30,7 +30,8 @@ const (
 	mostFields = 100
 )
 
-// decide finds out what to do with a request that came in on a listener. A trace, if given, collects the rules looked at.
+// decide finds out what to do with a request that came in on a listener. A trace, if given, collects the rules looked at, and has
+// nobody take a turn.
 func decide(t *route.Table, l *route.Listener, r *Request, o *Options, tr *route.Trace) Action {
 	switch {
 	case r.Method == "CONNECT":
@@ -56,7 +57,7 @@ func find(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) (a Act
 	switch l.Spec.Entry {
 	case route.ByHost:
 		a.Backend, a.Rule = t.MatchRequest(route.NormalHost(r.Host), r.Path, r, tr)
-		a.share(t, r)
+		a.share(t, r, tr != nil)
 	case route.ByAppID:
 		if id := r.field("X-Marathon-App-Id"); id != "" {
 			a.Backend, a.Rule = t.MatchApp(id, tr)
@@ -67,8 +68,8 @@ func find(t *route.Table, l *route.Listener, r *Request, tr *route.Trace) (a Act
 	return a
 }
 
-// share chooses among the backends of a canary group.
-func (a *Action) share(t *route.Table, r *Request) {
+// share chooses among the backends of a canary group, or only looks which it would be.
+func (a *Action) share(t *route.Table, r *Request, look bool) {
 	if a.Backend == nil || a.Backend.Spec.Canary.Group == "" {
 		return
 	}
@@ -76,7 +77,7 @@ func (a *Action) share(t *route.Table, r *Request) {
 	if name := a.Backend.Spec.Sticky; name != "" {
 		sticky = r.cookie(name)
 	}
-	b, shared := t.Cohort(a.Backend, a.Rule, pin, sticky)
+	b, shared := t.Cohort(a.Backend, a.Rule, pin, sticky, look)
 	a.Backend = b
 	if cohort := b.Spec.Canary.Cohort; shared && cohort != pin {
 		a.Pin = cohort

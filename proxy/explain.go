@@ -204,6 +204,8 @@ func (r *inquiry) why(l *route.Listener, a Action) string {
 			return text + r.Source.Addr().String() + " is not in there"
 		}
 		return text + "no client's address was given (--from)"
+	case a.Failure == Forbidden:
+		return "a rule of the service's templates keeps the client out"
 	case a.Failure == NoRoute && l.Spec.Entry == route.ByAppID && r.field("X-Marathon-App-Id") == "":
 		return "the request has no X-Marathon-App-Id field"
 	case a.Failure == NoRoute && l.Spec.Entry == route.ByAppID:
@@ -244,6 +246,9 @@ func noServer(b *route.Backend) string {
 // lead notes what chooses among the servers.
 func (r *inquiry) lead(w *route.Way, b *route.Backend) {
 	k := &b.Spec
+	if k.Canary.Group != "" && w.Listener.Entry == route.ByHost {
+		w.Notes = append(w.Notes, "the canary group "+k.Canary.Group+" shares the host: another client may come to another app of it")
+	}
 	hash := r.hash(k)
 	if s := b.Peek(hash); s != nil {
 		w.Backend.Next = s.Name

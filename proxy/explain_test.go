@@ -219,3 +219,57 @@ func TestTheCertificateThatAClientIsShownIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestARuleOfATemplateThatKeepsAClientOutIsExplained(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, named(t, "app"))
+	c.SetBackends[0].Do = denying(t, "path -m beg /private")
+	r.apply(c)
+	for path, status := range map[string]int{"/private/x": 403, "/public": 200} {
+		w, err := r.Explain(route.Question{Target: url(port, path)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := 200
+		if w.Refusal != nil {
+			said = w.Refusal.Status
+		}
+		if resp, _ := get(t, url(port, path)); said != status || resp.StatusCode != status {
+			t.Errorf("%s: explained as %d, got %d, want %d", path, said, resp.StatusCode, status)
+		}
+	}
+}
+
+func TestToAskWhereAClientOfACanaryGroupComesTakesNobodysTurn(t *testing.T) {
+	r, web := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{entry(route.HTTPIn, route.ByHost, web)}})
+	for _, name := range []string{"a", "b", "c"} {
+		r.apply(member(name, freePort(t), 30, cookieTask(t, name)))
+	}
+	for range 6 {
+		var w *route.Way
+		for range 3 {
+			var err error
+			if w, err = r.Explain(route.Question{Target: "http://" + sharedHost + "/"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, body := get(t, url(web, "/"), "Host", sharedHost); "/"+strings.TrimSpace(body) != w.Backend.App {
+			t.Errorf("%s was foretold, %s answered", w.Backend.App, body)
+		}
+	}
+}
+
+func TestARuleWhoseConditionDoesNotHoldIsNotExplainedByItsPath(t *testing.T) {
+	r, web, port := newRig(t, proxy.Options{}), freePort(t), freePort(t)
+	c := service(route.HTTP, port, named(t, "app"))
+	c.SetListeners = append(c.SetListeners, entry(route.HTTPIn, route.ByHost, web))
+	c.SetBackends[0].Rules = []route.Rule{{Host: "a.test", Path: "/p", If: denying(t, "method POST").Request[0].If}}
+	r.apply(c)
+	for path, want := range map[string]string{"/p": "method POST", "/q": "the path does not begin with /p"} {
+		w, err := r.Explain(route.Question{Target: "http://a.test" + path})
+		if err != nil || len(w.Rules) != 1 || !strings.Contains(w.Rules[0].Why, want) {
+			t.Errorf("%s: %+v, %v", path, w.Rules, err)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package proxy
 import (
 	"container/list"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,16 +108,19 @@ func (h *holds) release(backend string, why Failure) {
 	}
 }
 
+// names are the backends that are waited for.
+func (h *holds) names() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.queues))
+}
+
 // end lets nobody wait any more.
 func (h *holds) end() {
 	h.mu.Lock()
 	h.ended = true
-	var names []string
-	for name := range h.queues {
-		names = append(names, name)
-	}
 	h.mu.Unlock()
-	for _, name := range names {
+	for _, name := range h.names() {
 		h.release(name, HeldTooLong)
 	}
 }
@@ -130,13 +135,25 @@ func (p *Proxy) hold(b *route.Backend, bytes int, longest time.Duration, done fu
 	return w
 }
 
-// serverCame lets those go who wait for a backend, if it has a server now, or is gone: then they learn so at once.
+// serverCame lets those go who wait for a backend, if it has a server now, or is gone: then they learn so at once. Who waits for another of
+// its canary group may be let in to it.
 func (p *Proxy) serverCame(backend string) {
 	if p.holds.waiting.Load() == 0 {
 		return
 	}
-	if b := p.Table().Backend(backend); b == nil || b.Gone || b.Usable() > 0 {
-		p.holds.release(backend, OK)
+	t := p.Table()
+	b := t.Backend(backend)
+	if b != nil && !b.Gone && b.Usable() == 0 {
+		return
+	}
+	p.holds.release(backend, OK)
+	if b == nil || b.Spec.Canary.Group == "" {
+		return
+	}
+	for _, name := range p.holds.names() {
+		if other := t.Backend(name); other != nil && other.Spec.Canary.Group == b.Spec.Canary.Group && other.Usable() == 0 {
+			p.holds.release(name, OK)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -286,4 +287,29 @@ func TestHeldRequestsGoInTheOrderInWhichTheyCame(t *testing.T) {
 		t.Error("more found a place than there are places")
 	}
 	h.Release("app_1")
+}
+
+// The server is the same before and after: it was unfit while the request came, and the service asks for a password since.
+func TestAHeldRequestIsNotLetInByTheServerOfThenWhenTheServiceGuardsItselfMeanwhile(t *testing.T) {
+	r, port := newRig(t, proxy.Options{HoldRequests: 10}), freePort(t)
+	var well atomic.Bool
+	addr := task(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/health" && !well.Load() {
+			w.WriteHeader(500)
+		}
+		io.WriteString(w, "secret")
+	})
+	c := holding(route.HTTP, port, longHold)
+	c.SetBackends[0].Servers = service(route.HTTP, port, addr).SetBackends[0].Servers
+	c.SetBackends[0].Check = &route.Check{Protocol: "HTTP", Path: "/health", Interval: 20 * time.Millisecond, Timeout: time.Second, Rise: 2, Fall: 1}
+	r.apply(c)
+	eventually(t, "down", func() bool { return r.backend(port).Servers[0].Health() == route.Down })
+	got := inBackground("GET", url(port, "/"), "")
+	r.waitQueued(port, 1)
+	c.SetBackends[0].Auth = &route.Auth{Realm: "r", User: "bob"}
+	r.apply(c)
+	well.Store(true)
+	if got := <-got; !strings.HasPrefix(got, "503") {
+		t.Error(got)
+	}
 }

@@ -153,6 +153,9 @@ func (l *loop) beginTCP(c *conn, full bool) {
 		l.refuse(t, NoMemory)
 		return
 	}
+	if t.action.Failure == OK && t.front.Spec.Mode != route.TCP { // since it was accepted; requests may have to show what bytes cannot
+		t.action.Failure = NoRoute
+	}
 	t.action.obey(&t.request, false, nil, nil)
 	if t.action.Failure != OK {
 		l.refuse(t, t.action.Failure)

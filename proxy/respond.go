@@ -90,14 +90,13 @@ func reply(f Failure, a Action) (fields []Field, body string) {
 		}
 		return fields, ""
 	}
-	if p := a.page; p != nil {
-		return append(slices.Clone(p.fields), Field{"Connection", "close"}, Field{"Content-Length", strconv.Itoa(len(p.body))}), p.body
-	}
 	r := &replies[f]
-	if status := a.status(f); status != f.row().status {
+	if p := a.page; p != nil {
+		r = &said{append(slices.Clone(p.fields), Field{"Connection", "close"}, Field{"Content-Length", strconv.Itoa(len(p.body))}), p.body}
+	} else if status := a.status(f); status != f.row().status {
 		r = ofStatus(status)
 	}
-	if f == Unauthorized {
+	if f == Unauthorized && !hasField(r.fields, "WWW-Authenticate") { // without it no browser asks for a password
 		return append(r.fields, Field{"WWW-Authenticate", `Basic realm="` + quoted.Replace(a.Auth.Realm) + `"`}), r.body
 	}
 	return r.fields, r.body

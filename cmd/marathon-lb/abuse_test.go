@@ -253,7 +253,10 @@ func TestWhoBehavesIsServedUnderAttackAndMemoryComesBack(t *testing.T) {
 	if *long {
 		conns, lasts = 2000, 20*time.Second // heads are cut after 15
 	}
-	v := newVictim(t, nil)
+	v := newVictim(t, []string{"GOMAXPROCS=1"})
+	if *long {
+		apart(t, v)
+	}
 	warm, cancel := context.WithTimeout(t.Context(), time.Second)
 	new(good).run(warm, v.port, 8)
 	cancel()

@@ -116,9 +116,11 @@ func TestExplainTellsABadQuestionFromABadAnswer(t *testing.T) {
 }
 
 func TestAPasswordInAURLIsNotShown(t *testing.T) {
-	got := explainOf("--file", explainedApps, "--json", "http://bob:hush@secret.example.com/")
-	if strings.Contains(got, "hush") || !strings.Contains(got, `"ok": true`) {
-		t.Errorf("got\n%s", got)
+	for _, target := range []string{"http://bob:hush@secret.example.com/", "bob:hush@secret.example.com/"} {
+		got := explainOf("--file", explainedApps, "--json", target)
+		if strings.Contains(got, "hush") || !strings.Contains(got, `"ok": true`) {
+			t.Errorf("%s: got\n%s", target, got)
+		}
 	}
 }
 

@@ -93,9 +93,14 @@ func isAppID(target string) bool {
 	return strings.HasPrefix(target, "/") || several && !strings.HasPrefix(id, "/") && !strings.ContainsAny(name, "/.")
 }
 
+// withoutPassword is a URL as it can be shown. One without a scheme is read as the proxy reads it: what is before "@" would be its scheme.
 func withoutPassword(target string) string {
-	if u, err := url.Parse(target); err == nil && u.User != nil {
-		return u.Redacted()
+	scheme := ""
+	if !strings.Contains(target, "://") {
+		scheme = "http://"
+	}
+	if u, err := url.Parse(scheme + target); err == nil && u.User != nil {
+		return strings.TrimPrefix(u.Redacted(), scheme)
 	}
 	return target
 }

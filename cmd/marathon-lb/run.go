@@ -38,6 +38,11 @@ type balancer struct {
 
 // serve runs a load balancer until ctx ends, or a successor has taken its place.
 func serve(ctx context.Context, o config.Config, log *zap.Logger) error {
+	stop, err := profile(o.Life.CPUProfile)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	b, err := newBalancer(o, log)
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ func TestWhatCannotRunSaysWhyAndHowToMend(t *testing.T) {
 		{"bad value", []string{"sse", "--group", "x", "--stats-bind", "nowhere"}, 2, []string{"--stats-bind", "nowhere"}},
 		{"bad endpoint", []string{"sse", "--group", "x", "--marathon", "master.mesos:8080"}, 2, []string{"--marathon", "master.mesos:8080", "http://"}},
 		{"credentials file missing", []string{"sse", "--group", "x", "--marathon-auth-credential-file", "/nowhere"}, 1, []string{"/nowhere"}},
+		{"profile nowhere", []string{"sse", "--group", "x", "--cpu-profile", "/nowhere/cpu"}, 1, []string{"profile", "/nowhere/cpu"}},
 		{"stats port taken", []string{"sse", "--group", "x", "--stats-bind", taken, "--http-bind", free(), "--https-bind", free(), "--appid-bind", free()}, 1,
 			[]string{taken, "--stats-bind"}},
 		{"http port taken", []string{"sse", "--group", "x", "--http-bind", taken, "--https-bind", free(), "--stats-bind", free(), "--appid-bind", free()}, 1,

@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"marathon-lb/config"
-	"marathon-lb/internal/zdd"
+	"marathon-lb/marathon/zdd"
 )
 
 // zdd replaces an app by its next version without downtime. Its exit codes are those of zdd.py.

@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"bench/internal/load":    {"bench/internal/sys"},
 	"bench/internal/plot":    {},
 	"bench/internal/sys":     {},
-	"config":                 {"marathon", "proxy", "stats", "internal/route", "internal/zdd"},
+	"config":                 {"marathon", "proxy", "stats", "internal/route", "marathon/zdd"},
 	"marathon":               {"internal/route", "internal/hacfg"},
 	"marathon/marathontest":  {},
 	"proxy":                  {"internal/route", "internal/h1"},
@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"internal/haproxy":       {"internal/route"},
 	"internal/meter":         {},
 	"internal/upgrade":       {},
-	"internal/zdd":           {"marathon"},
+	"marathon/zdd":           {"marathon"},
 }
 
 // forTests may be imported by tests of any package beside its arrows: the simulated Marathon knows none of them.

@@ -28,14 +28,29 @@ func (w *writer) backend(k *route.BackendSpec) {
 	if k.Do.Allows() && (k.Rewrite.Host != "" || k.Rewrite.Strip != "") {
 		w.note("D-CONFIG-10: what its template allows, HAProxy does not rewrite by the label")
 	}
-	for line := range strings.Lines(k.Do.String()) { // what templates ask for, printed as HAProxy reads it
-		w.line("%s", strings.TrimSuffix(line, "\n"))
-	}
+	w.directives(k.Do)
 	if k.Mode == route.HTTP {
 		w.rewrite(k)
 	}
 	w.check(k)
 	w.servers(k)
+}
+
+// directives are what templates ask for, printed as HAProxy reads it. Where hashes are not to be shown, nor are credentials in these lines,
+// and nobody gets in.
+func (w *writer) directives(d *route.Directives) {
+	for line := range strings.Lines(d.String()) {
+		if w.hides(line) {
+			w.note("a line with credentials is not shown here: --dry prints it")
+			line = "http-request deny if TRUE" // without a condition HAProxy would warn of the lines behind it
+		}
+		w.line("%s", strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// hides says that a text may speak of credentials, which are not to be shown.
+func (w *writer) hides(text string) bool {
+	return !w.o.Hashes && strings.Contains(strings.ToLower(text), "authorization")
 }
 
 // userlist is who gets in. Where hashes are not to be shown, it is nobody.

@@ -62,3 +62,29 @@ func TestWhatTemplatesAskForIsPrintedAndTakenByHAProxy(t *testing.T) {
 	}
 	accepted(t, config)
 }
+
+func TestCredentialsInTemplatesAreLeftOut(t *testing.T) {
+	s := everything()
+	k := &s.Backends[0]
+	for i := range s.Backends {
+		if s.Backends[i].Mode == route.HTTP && !s.Backends[i].Closed && len(s.Backends[i].Servers) > 0 {
+			k = &s.Backends[i]
+			break
+		}
+	}
+	k.Check = &route.Check{Protocol: "HTTP", Path: "/health", Fields: "Authorization: Basic s3cret\r\nX-A: b\r\n", Interval: 1e9, Timeout: 1e9, Rise: 1, Fall: 1}
+	k.Do = &route.Directives{Request: []route.Directive{
+		{Act: route.Deny, Code: 403, If: when(t, "req.hdr(Authorization)", "-m", "sub", "s3cret")},
+		{Act: route.SetHeader, Name: "Authorization", Value: route.Plain("Basic s3cret")},
+	}}
+	o := options
+	if !strings.Contains(haproxy.Config(s, o), "s3cret") {
+		t.Error("--dry hides them")
+	}
+	o.Hashes = false
+	got := haproxy.Config(s, o)
+	if strings.Contains(got, "s3cret") || !strings.Contains(got, "  http-request deny if TRUE\n") || !strings.Contains(got, "hdr X-A b") {
+		t.Error(got)
+	}
+	accepted(t, got)
+}

@@ -24,6 +24,9 @@ func (w *writer) check(k *route.BackendSpec) {
 	fields := ""
 	for line := range strings.SplitSeq(strings.TrimSuffix(k.Check.Fields, "\r\n"), "\r\n") {
 		if name, value, ok := strings.Cut(line, ": "); ok {
+			if w.hides(name) {
+				value = "*"
+			}
 			fields += " hdr " + word(name) + " " + format(value)
 		}
 	}

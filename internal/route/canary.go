@@ -19,8 +19,8 @@ func (e *bound) cohort(r Rule, group string) bool {
 
 // Cohort chooses among the backends that share the rule r of b: the one that the pin names, the value of the group's cookie; else the
 // one that has the server a persistence cookie names; else the next client's by weight. A backend without a usable server is left out as
-// long as there is another. shared says that there is another at all.
-func (t *Table) Cohort(b *Backend, r Rule, pin, sticky string) (chosen *Backend, shared bool) {
+// long as there is another. shared says that there is another at all. To look takes no turn.
+func (t *Table) Cohort(b *Backend, r Rule, pin, sticky string, look bool) (chosen *Backend, shared bool) {
 	list, _ := t.hosts.get(hostKey(r.Host))
 	var s split
 	var pinned, kept *Backend
@@ -49,7 +49,7 @@ func (t *Table) Cohort(b *Backend, r Rule, pin, sticky string) (chosen *Backend,
 	case kept != nil:
 		return kept, true
 	}
-	place := s.place(b.turn.cohorts.Add(1) - 1)
+	place := s.place(b.turn.nextCohort(look))
 	chosen = s.last
 	for _, e := range list {
 		if !e.cohort(r, b.Spec.Canary.Group) {

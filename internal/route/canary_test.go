@@ -26,7 +26,7 @@ func clients(t *route.Table, n int) map[string]int {
 	got := map[string]int{}
 	b, rule := t.Match(shop.Host, "/", nil)
 	for range n {
-		c, _ := t.Cohort(b, rule, "", "")
+		c, _ := t.Cohort(b, rule, "", "", false)
 		got[c.Spec.App]++
 	}
 	return got
@@ -78,7 +78,7 @@ func TestOnlyThoseThatOptInShare(t *testing.T) {
 		t.Errorf("after it left the group, and another came with another path: %v", got)
 	}
 	if b, rule := table.Match(shop.Host, "/", nil); b != nil {
-		if _, shared := table.Cohort(b, rule, "", ""); shared {
+		if _, shared := table.Cohort(b, rule, "", "", false); shared {
 			t.Error("said to be shared by one alone")
 		}
 	}
@@ -87,10 +87,10 @@ func TestOnlyThoseThatOptInShare(t *testing.T) {
 func TestAClientThatIsStickyAlreadyIsPinnedToTheAppOfItsServer(t *testing.T) {
 	table, _ := build(t, route.NewTable(1), set(member("a", 1, 2, -1), member("b", 2, 1, 0)))
 	b, rule := table.Match(shop.Host, "/", nil)
-	if got, _ := table.Cohort(b, rule, "", "b0"); got.Spec.App != "/b" {
+	if got, _ := table.Cohort(b, rule, "", "b0", false); got.Spec.App != "/b" {
 		t.Errorf("the client of /b's server came to %s", got.Spec.App)
 	}
-	if got, _ := table.Cohort(b, rule, "a", "b0"); got.Spec.App != "/a" {
+	if got, _ := table.Cohort(b, rule, "a", "b0", false); got.Spec.App != "/a" {
 		t.Errorf("the persistence cookie went before the group's: %s", got.Spec.App)
 	}
 }
@@ -127,7 +127,7 @@ func TestACanaryClientMovesOnceWhenItsAppGoesAndNeverBefore(t *testing.T) {
 		pins := make([]string, 10)
 		ask := func(i int) (cohort string, pinned bool) {
 			b, rule := table.Match(shop.Host, "/", nil)
-			c, shared := table.Cohort(b, rule, pins[i], "")
+			c, shared := table.Cohort(b, rule, pins[i], "", false)
 			cohort = c.Spec.Canary.Cohort
 			if pinned = shared && cohort != pins[i]; pinned {
 				pins[i] = cohort

@@ -59,11 +59,21 @@ func (d *Directives) Ended(tr *Trace) DirectiveStand {
 	return d.stand(tr.heeded[len(tr.heeded)-1].directive, "http-request")
 }
 
+// discreet is a line that whoever asks may see: not what may hold credentials.
+func discreet(line string) string {
+	if strings.Contains(strings.ToLower(line), "authorization") {
+		return "(a line with credentials, which is not shown)"
+	}
+	return line
+}
+
 func (d *Directives) stand(x *Directive, of string) DirectiveStand {
-	s := DirectiveStand{Line: x.line(of)}
+	s := DirectiveStand{Line: discreet(x.line(of))}
 	for _, a := range d.ACLs {
 		if x.If.Uses(a) {
-			s.ACLs = append(s.ACLs, a.lines()...)
+			for _, line := range a.lines() {
+				s.ACLs = append(s.ACLs, discreet(line))
+			}
 		}
 	}
 	return s

@@ -14,6 +14,14 @@ type turn struct {
 	warm     atomic.Int64  // Unix nanoseconds from when on no server warms up, 0 if none does
 }
 
+// nextCohort is the number of the next new client of the canary group.
+func (t *turn) nextCohort(look bool) uint64 {
+	if look {
+		return t.cohorts.Load()
+	}
+	return t.cohorts.Add(1) - 1
+}
+
 // walk is one choice of a server.
 type walk struct {
 	turn  uint64

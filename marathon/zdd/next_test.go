@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"marathon-lb/internal/zdd"
+	"marathon-lb/marathon/zdd"
 )
 
 // side is an app whose tasks have the statuses given, on each of two load balancers; "MAINT:3" has three sessions on the first.

@@ -10,9 +10,9 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
-	"marathon-lb/internal/zdd"
 	"marathon-lb/marathon"
 	"marathon-lb/marathon/marathontest"
+	"marathon-lb/marathon/zdd"
 )
 
 const labels = `"labels":{"HAPROXY_DEPLOYMENT_GROUP":"web","HAPROXY_DEPLOYMENT_ALT_PORT":"10001"}`
