@@ -240,6 +240,22 @@ func TestARuleOfATemplateThatKeepsAClientOutIsExplained(t *testing.T) {
 	}
 }
 
+func TestCredentialsInTemplatesAreNotExplained(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, named(t, "app"))
+	c.SetBackends[0].Do = denying(t, "req.hdr(authorization) hush")
+	c.SetBackends[0].Do.Request = append(c.SetBackends[0].Do.Request, route.Directive{Act: route.SetHeader, Name: "Authorization", Value: route.Plain("hush")})
+	c.SetBackends[0].Rules = []route.Rule{{Host: "a.test", If: c.SetBackends[0].Do.Request[0].If}}
+	c.SetListeners = append(c.SetListeners, entry(route.HTTPIn, route.ByHost, freePort(t)))
+	r.apply(c)
+	for _, q := range []route.Question{{Target: url(port, "/")}, {Target: url(port, "/"), Header: []string{"Authorization: hush"}}, {Target: "http://a.test/"}} {
+		w, err := r.Explain(q)
+		if text := fmt.Sprintf("%+v %+v %+v %+v", w.Rules, w.Directives, w.Backend, w.Refusal); err != nil || strings.Contains(text, "hush") || !strings.Contains(text, "credentials") {
+			t.Errorf("%v: %s, %v", q, text, err)
+		}
+	}
+}
+
 func TestToAskWhereAClientOfACanaryGroupComesTakesNobodysTurn(t *testing.T) {
 	r, web := newRig(t, proxy.Options{}), freePort(t)
 	r.apply(route.Change{SetListeners: []route.ListenerSpec{entry(route.HTTPIn, route.ByHost, web)}})

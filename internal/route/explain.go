@@ -169,9 +169,6 @@ func (k *BackendSpec) Access() []string {
 	if k.Auth != nil {
 		all = append(all, "only with a user and password of "+k.Auth.Realm)
 	}
-	if k.Do.Restricts() {
-		all = append(all, "rules of templates refuse some requests, or send them elsewhere")
-	}
 	if k.Rewrite.Root != "" {
 		all = append(all, "/ is redirected to "+k.Rewrite.Root)
 	}
