@@ -240,6 +240,22 @@ func TestARuleOfATemplateThatKeepsAClientOutIsExplained(t *testing.T) {
 	}
 }
 
+func TestCredentialsInTemplatesAreNotExplained(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, named(t, "app"))
+	c.SetBackends[0].Do = denying(t, "req.hdr(authorization) hush")
+	c.SetBackends[0].Do.Request = append(c.SetBackends[0].Do.Request, route.Directive{Act: route.SetHeader, Name: "Authorization", Value: route.Plain("hush")})
+	c.SetBackends[0].Rules = []route.Rule{{Host: "a.test", If: c.SetBackends[0].Do.Request[0].If}}
+	c.SetListeners = append(c.SetListeners, entry(route.HTTPIn, route.ByHost, freePort(t)))
+	r.apply(c)
+	for _, q := range []route.Question{{Target: url(port, "/")}, {Target: url(port, "/"), Header: []string{"Authorization: hush"}}, {Target: "http://a.test/"}} {
+		w, err := r.Explain(q)
+		if text := fmt.Sprintf("%+v %+v %+v %+v", w.Rules, w.Directives, w.Backend, w.Refusal); err != nil || strings.Contains(text, "hush") || !strings.Contains(text, "credentials") {
+			t.Errorf("%v: %s, %v", q, text, err)
+		}
+	}
+}
+
 func TestToAskWhereAClientOfACanaryGroupComesTakesNobodysTurn(t *testing.T) {
 	r, web := newRig(t, proxy.Options{}), freePort(t)
 	r.apply(route.Change{SetListeners: []route.ListenerSpec{entry(route.HTTPIn, route.ByHost, web)}})
@@ -266,7 +282,7 @@ func TestARuleWhoseConditionDoesNotHoldIsNotExplainedByItsPath(t *testing.T) {
 	c.SetListeners = append(c.SetListeners, entry(route.HTTPIn, route.ByHost, web))
 	c.SetBackends[0].Rules = []route.Rule{{Host: "a.test", Path: "/p", If: denying(t, "method POST").Request[0].If}}
 	r.apply(c)
-	for path, want := range map[string]string{"/p": "its condition does not hold", "/q": "the path does not begin with /p"} {
+	for path, want := range map[string]string{"/p": "method POST", "/q": "the path does not begin with /p"} {
 		w, err := r.Explain(route.Question{Target: "http://a.test" + path})
 		if err != nil || len(w.Rules) != 1 || !strings.Contains(w.Rules[0].Why, want) {
 			t.Errorf("%s: %+v, %v", path, w.Rules, err)

@@ -258,15 +258,15 @@ func (tr *Trace) Stands() []RuleStand {
 	for i, s := range tr.Steps {
 		r := RuleStand{
 			Order: i + 1, Host: s.Rule.Host, Path: s.Rule.Path, IgnoreCase: s.Rule.IgnoreCase, Weight: s.Rule.Weight, AppID: s.Rule.AppID,
-			App: s.App, Backend: s.Backend, Verdict: NoMatch, If: s.Rule.If.String(),
+			App: s.App, Backend: s.Backend, Verdict: NoMatch, If: discreet(s.Rule.If.String()),
 		}
 		switch {
 		case s.Taken:
 			r.Verdict = Taken
 		case s.Fits:
 			r.Verdict, r.Why = Behind, fmt.Sprintf("it fits, but rule %d goes first: %s", won, s.Behind)
-		case s.OnPath:
-			r.Why = "its condition does not hold"
+		case s.Path:
+			r.Why = "what else it asks for does not hold: " + discreet(s.Rule.If.String())
 		default:
 			r.Why = "the path does not begin with " + s.Rule.Path
 		}

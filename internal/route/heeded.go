@@ -59,27 +59,27 @@ func (d *Directives) Ended(tr *Trace) DirectiveStand {
 	return d.stand(tr.heeded[len(tr.heeded)-1].directive, "http-request")
 }
 
-func (d *Directives) stand(x *Directive, of string) DirectiveStand {
-	s := DirectiveStand{Line: shown(x.line(of))}
-	for _, a := range d.ACLs {
-		if !x.If.Uses(a) {
-			continue
-		}
-		for _, line := range a.lines() {
-			s.ACLs = append(s.ACLs, shown(line))
-		}
+// discreet is a line that whoever asks may see: not what may hold credentials.
+func discreet(line string) string {
+	if Confidential(line) {
+		return "(a line with credentials, which is not shown)"
 	}
-	return s
+	return line
 }
 
 // Confidential says that a line of a template may hold credentials, which are not for everybody who may read the statistics.
 func Confidential(line string) bool { return strings.Contains(strings.ToLower(line), "authorization") }
 
-func shown(line string) string {
-	if Confidential(line) {
-		return "(a line with credentials)"
+func (d *Directives) stand(x *Directive, of string) DirectiveStand {
+	s := DirectiveStand{Line: discreet(x.line(of))}
+	for _, a := range d.ACLs {
+		if x.If.Uses(a) {
+			for _, line := range a.lines() {
+				s.ACLs = append(s.ACLs, discreet(line))
+			}
+		}
 	}
-	return line
+	return s
 }
 
 func (tr *Trace) verdict(x *Directive) string {

@@ -16,8 +16,8 @@ type Step struct {
 	Backend string
 	App     string
 	Port    int
-	OnPath  bool   // the path is the rule's
-	Fits    bool   // and its condition holds
+	Path    bool   // it fits
+	Fits    bool   // the condition, too
 	Taken   bool   // it won
 	Behind  string // what puts a rule that fits behind the one that won
 
@@ -35,7 +35,7 @@ func (tr *Trace) weigh(list []*bound, path string, asked Asked) {
 		return
 	}
 	for _, e := range list {
-		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, App: e.app, Port: e.port, OnPath: e.matchPath(path), Fits: e.matches(path, asked), bound: e})
+		tr.Steps = append(tr.Steps, Step{Rule: e.Rule, Backend: e.backend, App: e.app, Port: e.port, Path: e.matchPath(path), Fits: e.matches(path, asked), bound: e})
 	}
 }
 
