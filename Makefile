@@ -26,7 +26,7 @@ fuzz:
 SOAK = 5m
 soak:
 	go test -count 1 -timeout 0 -v -run '^Test(NoAnswerReaches|SocketsMay|EveryRuleOf|ServersLearn|WhoReads|ManySlow|WhoWasLetIn|ChildWith)' ./proxy -chaos $(SOAK) | grep -v '^ *--- PASS: .*/\|^=== '
-	go test -count 1 -timeout 0 -v -run '^Test(WhoBehaves|NearItsMemory|.*TooMuchIsAsked|ManyRequests|Thousands|ASecondLoop)' ./cmd/marathon-lb -long | grep -v '^=== '
+	go test -count 1 -timeout 0 -v -run '^Test(WhoBehaves|NearItsMemory|.*TooMuchIsAsked|ManyRequests|Thousands|ASecondLoop)' ./cmd/marathon-lb -goals | grep -v '^=== '
 
 # Random apps and requests, served here and by HAProxy with what --dry prints: SETS sets of apps, from SEED on. What may differ is in docs/differences.md.
 SETS = 500
@@ -60,7 +60,7 @@ late:
 # The process's own life, with each engine: 20 times SIGTERM with slow downloads, 20 upgrades under 500,000 requests, 20 crashes. It takes
 # half an hour on a small machine.
 life:
-	go test -count 1 -timeout 0 -v -run '^Test(NoRequestIsLost(WhenTheProcess|InAn)|ARestartAfterACrash)' ./cmd/marathon-lb -life | grep -v '"level"'
+	go test -count 1 -timeout 0 -v -run '^Test(NoRequestIsLost(WhenTheProcess|InAn)|ARestartAfterACrash)' ./cmd/marathon-lb -goals | grep -v '"level"'
 
 # Side by side with HAProxy and nginx, in 5 minutes; writes docs/benchmarks.md. What is not installed is left out, aloud.
 bench:

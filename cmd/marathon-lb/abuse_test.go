@@ -250,11 +250,11 @@ const (
 // G14 and G16 of reliability.md: whoever behaves is served under each attack, and what the attack took is given back.
 func TestWhoBehavesIsServedUnderAttackAndMemoryComesBack(t *testing.T) {
 	conns, lasts := 50, 500*time.Millisecond
-	if *long {
+	if *goals {
 		conns, lasts = 2000, 20*time.Second // heads are cut after 15
 	}
 	v := newVictim(t, []string{"GOMAXPROCS=1"})
-	if *long {
+	if *goals {
 		apart(t, v)
 	}
 	warm, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -275,7 +275,7 @@ func TestWhoBehavesIsServedUnderAttackAndMemoryComesBack(t *testing.T) {
 	}
 	last := v.resident()
 	t.Logf("%d MB in the end", last>>20)
-	if *long && last > first*3/2 {
+	if *goals && last > first*3/2 {
 		t.Errorf("%d MB in the end, %d to begin with", last>>20, first>>20)
 	}
 }
@@ -302,7 +302,7 @@ func suffer(t *testing.T, a *assault, k attack, lasts time.Duration) {
 	}
 	growth, p99 := max(0, most-before), clients.p99()
 	t.Logf("%d connections; %d answers to those who behave, p99 %v; %d MB more, %d MB at most", made, len(clients.took), p99.Round(10*time.Microsecond), growth>>20, most>>20)
-	if *long {
+	if *goals {
 		if growth > mostGrowth {
 			t.Errorf("the process grew by %d MB", growth>>20)
 		}
@@ -326,7 +326,7 @@ func suffer(t *testing.T, a *assault, k attack, lasts time.Duration) {
 
 // back waits until the process has given back what it took.
 func back(t *testing.T, v *victim, base int64) {
-	if !*long {
+	if !*goals {
 		return
 	}
 	began := time.Now()

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -21,12 +20,11 @@ import (
 )
 
 // The load balancer's own life, with real processes and clients that count: goals G8 (second half), G9 and G10 of reliability.md. A short
-// form of each runs with all tests; `make life` runs them in full.
-var fullLife = flag.Bool("life", false, "run the tests of the process's own life in full: 20 times, 500,000 requests")
+// form of each runs with all tests; make life runs them in full.
 
 // full is the number for the full run, or else the one for a few seconds.
 func full(long, short int) int {
-	if *fullLife {
+	if *goals {
 		return long
 	}
 	return short
@@ -234,7 +232,7 @@ func TestNoRequestIsLostWhenTheProcessIsAskedToEnd(t *testing.T) {
 			}
 			t.Logf("%d times SIGTERM: %d requests in %v, %d failed; %d downloads; from the signal to the exit %v at most", times, sent,
 				busy.Round(time.Millisecond), lost, times, slices.Max(took).Round(time.Millisecond))
-			if *fullLife && slices.Max(took) > 31*time.Second {
+			if *goals && slices.Max(took) > 31*time.Second {
 				t.Error("that is longer than the drain timeout and a second")
 			}
 		})
@@ -291,7 +289,7 @@ func TestARestartAfterACrashServesAtOnce(t *testing.T) {
 		took = append(took, time.Since(began))
 	}
 	t.Logf("served again %v at most after the start, %d times", slices.Max(took).Round(time.Millisecond), len(took))
-	if *fullLife && slices.Max(took) > time.Second {
+	if *goals && slices.Max(took) > time.Second {
 		t.Error("that is longer than a second")
 	}
 }

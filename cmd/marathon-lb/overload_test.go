@@ -61,13 +61,13 @@ func busyServer(t *testing.T) string {
 // G25 of reliability.md, where the servers are what there is too little of: what they can do they go on doing, and the rest is told so at once.
 func TestAServiceOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
 	window := time.Second
-	if *long {
+	if *goals {
 		window = 10 * time.Second
 	}
 	for _, engine := range []string{"loop", "nethttp"} {
 		t.Run(engine, func(t *testing.T) {
 			v := newVictimOf(t, busyServer(t), []string{"GOMAXPROCS=1"}, "--backend-maxconn", "8", "--engine", engine)
-			if *long {
+			if *goals {
 				apart(t, v)
 			}
 			capacity := closedLoop(t, v.port, 8, window)
@@ -137,13 +137,13 @@ func openLoop(t *testing.T, port int, rate float64, window time.Duration) *talli
 // The same where the load balancer is: clients that send three times as much as it can take get as many answers as before.
 func TestALoadBalancerOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
 	window := time.Second
-	if *long {
+	if *goals {
 		window = 8 * time.Second
 	}
 	for _, engine := range []string{"loop", "nethttp"} {
 		t.Run(engine, func(t *testing.T) {
 			v := newVictim(t, []string{"GOMAXPROCS=1"}, "--engine", engine)
-			if *long {
+			if *goals {
 				apart(t, v)
 			}
 			share := busy(v)
@@ -162,7 +162,7 @@ func TestALoadBalancerOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
 			})
 			t.Logf("well again after %v", time.Since(began).Round(100*time.Microsecond))
 			least := capacity / 20 // where clients, server and load balancer share the processors, a busy machine says little
-			if *long {
+			if *goals {
 				least = capacity * 4 / 5
 				if offered < 2.5*capacity {
 					t.Errorf("the clients could offer %.1f times the capacity only", offered/capacity)
@@ -325,7 +325,7 @@ var requests = flag.Int64("requests", 10_000_000, "how many requests the long fo
 // G17 of reliability.md: requests leave nothing behind.
 func TestManyRequestsLeaveNothingBehind(t *testing.T) {
 	want, parts := int64(20_000), 4
-	if *long {
+	if *goals {
 		want, parts = *requests, 20
 	}
 	v := newVictim(t, nil)
@@ -343,7 +343,7 @@ func TestManyRequestsLeaveNothingBehind(t *testing.T) {
 	}
 	t.Logf("%d requests in %v: %d KB before, between %d and %d KB after (%.1f %% to %.1f %%)", want, time.Since(began).Round(time.Second), base>>10, least>>10, most>>10,
 		100*float64(least-base)/float64(base), 100*float64(most-base)/float64(base))
-	if *long && float64(most) > 1.05*float64(base) {
+	if *goals && float64(most) > 1.05*float64(base) {
 		t.Errorf("memory grew by %d KB", (most-base)>>10)
 	}
 	eventually(t, "goroutines and descriptors are back", func() bool {
@@ -354,7 +354,7 @@ func TestManyRequestsLeaveNothingBehind(t *testing.T) {
 // Many clients that stay, and all get their answers.
 func TestThousandsOfClientsMayStay(t *testing.T) {
 	n, rounds := 300, 2
-	if *long {
+	if *goals {
 		n, rounds = 5000, 5
 	}
 	v := newVictim(t, nil)
@@ -387,7 +387,7 @@ func TestThousandsOfClientsMayStay(t *testing.T) {
 	if got := int(v.metric("haproxy_frontend_current_sessions", strconv.Itoa(v.port))); got != n {
 		t.Errorf("%d clients are counted, there are %d", got, n)
 	}
-	if *long { // until what the answers took is given back
+	if *goals { // until what the answers took is given back
 		<-time.After(40 * time.Second)
 	}
 	t.Logf("%d clients had %d answers each; %.2f KB more for each of them", n, rounds, float64(v.resident()-before)/1024/float64(n))
@@ -396,7 +396,7 @@ func TestThousandsOfClientsMayStay(t *testing.T) {
 // What a second event loop costs: processor time for a request, with one and with two, in turns. All clients get about as much of it.
 func TestASecondLoopCostsLittle(t *testing.T) {
 	few, many, rounds, clients := int64(5_000), int64(5_000), 2, 300
-	if *long {
+	if *goals {
 		few, many, rounds, clients = 150_000, 100_000, 5, 1_000
 	}
 	one, two := newVictim(t, []string{"GOMAXPROCS=1"}), newVictim(t, []string{"GOMAXPROCS=2"})

@@ -12,7 +12,7 @@ import (
 	"marathon-lb/marathon/marathontest"
 )
 
-// goals makes the runs of this file and its neighbours as long as the goals of reliability ask; make rolling and its like set it.
+// goals makes runs under load, and of abuse, as long as the goals of reliability ask; make rolling, life, soak and their like set it.
 var goals = flag.Bool("goals", false, "runs under load that are as long as the goals ask, instead of a few seconds")
 
 // farm is the program as a process of its own, a simulated Marathon, and apps whose tasks are processes.

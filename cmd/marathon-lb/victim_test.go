@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -19,9 +18,6 @@ import (
 	"testing"
 	"time"
 )
-
-// long has the tests of abuse take the time and the numbers that their goals speak of (make soak); otherwise they show that they work.
-var long = flag.Bool("long", false, "run the tests of abuse for as long as their goals ask")
 
 // victim is the program as a process of its own, in front of servers that cost next to nothing.
 type victim struct {
