@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,7 +37,10 @@ func hanging(t *testing.T) netip.AddrPort {
 		}
 		t.Cleanup(func() { c.Close() })
 	}
-	t.Skip("this system's listeners take everybody")
+	if os.Getenv("CI") != "" {
+		t.Fatal("a listener whose queue is full took everybody")
+	}
+	t.Skip("SKIPPED: this system's listeners take everybody")
 	return netip.AddrPort{}
 }
 
