@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -27,11 +26,8 @@ func ParseCheck(args, environment []string) (Check, error) {
 	c := Default()
 	k := Check{}
 	flags := checkFlags(&c, &k)
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			return Check{}, ErrHelp
-		}
-		return Check{}, wrongValue(err)
+	if err := parse(flags, args); err != nil {
+		return Check{}, err
 	}
 	if err := c.obey(environOf(environment), flags); err != nil {
 		return Check{}, err
@@ -40,28 +36,14 @@ func ParseCheck(args, environment []string) (Check, error) {
 	if k.Running == (len(k.Files) > 0) {
 		return Check{}, errors.New("check needs files of app definitions, or --marathon URL")
 	}
-	if len(c.Marathon.Groups) == 0 { // whatever load balancer they are for
-		c.Marathon.Groups = []string{"*"}
-	}
-	k.Marathon = c.Marathon
-	k.Marathon.ReservedPorts = c.reservedPorts()
+	k.Marathon = c.supposed()
 	return k, nil
 }
 
 func checkFlags(c *Config, k *Check) *pflag.FlagSet {
-	flags := pflag.NewFlagSet("marathon-lb check", pflag.ContinueOnError)
-	flags.Usage = func() {}
-	flags.SortFlags = false
+	flags := verbFlags("check")
 	flags.BoolVar(&k.JSON, "json", false, "problems as JSON, as /v1/problems has them")
-	for _, r := range python {
-		if !slices.Contains(checkRows, r.long) {
-			continue
-		}
-		f := flags.VarPF(newValue(c, r), r.long, r.short, r.help())
-		if r.arg == "" {
-			f.NoOptDefVal = "true"
-		}
-	}
+	c.lend(flags, checkRows, "")
 	flags.Lookup("group").Usage = "check only what load balancers of these groups serve; all if not given"
 	return flags
 }

@@ -139,14 +139,8 @@ func Parse(args, environment []string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if err := flags.Parse(args); err != nil {
-		return Config{}, wrongValue(err)
-	}
-	switch {
-	case flags.Changed("help"):
-		return Config{}, ErrHelp
-	case flags.Changed("longhelp"):
-		return Config{}, ErrLongHelp
+	if err := parse(flags, args); err != nil {
+		return Config{}, err
 	}
 	env := environOf(environment)
 	if err := c.obey(env, flags); err != nil {

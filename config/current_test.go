@@ -1,23 +1,20 @@
 package config_test
 
 import (
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/format"
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"marathon-lb/config"
+	"marathon-lb/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write comments.go and docs/flags.md anew")
 
 func TestCommentsAreCurrent(t *testing.T) {
 	comments := map[string]string{}
@@ -37,29 +34,12 @@ func TestCommentsAreCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	current(t, "comments.go", string(text))
+	testkit.Golden(t, "comments.go", string(text))
 }
 
 func TestFlagsPageIsCurrent(t *testing.T) {
-	current(t, "../docs/flags.md", config.LongUsage())
-	current(t, "../docs/zdd.md", config.ZDDLongUsage())
-}
-
-// current compares a generated file, or writes it.
-func current(t *testing.T, name, want string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("%s is out of date: run go generate ./config", name)
-	}
+	testkit.Golden(t, "../docs/flags.md", config.LongUsage())
+	testkit.Golden(t, "../docs/zdd.md", config.ZDDLongUsage())
 }
 
 // fieldComments collects what the struct's fields say of themselves.

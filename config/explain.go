@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -33,11 +32,8 @@ func ParseExplain(args, environment []string) (Explain, error) {
 	c := Default()
 	x := Explain{}
 	flags := explainFlags(&c, &x)
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			return Explain{}, ErrHelp
-		}
-		return Explain{}, wrongValue(err)
+	if err := parse(flags, args); err != nil {
+		return Explain{}, err
 	}
 	if flags.NArg() != 1 {
 		return Explain{}, errors.New("explain needs one URL or app id")
@@ -57,33 +53,19 @@ func ParseExplain(args, environment []string) (Explain, error) {
 	if err := c.obey(environOf(environment), flags); err != nil {
 		return Explain{}, err
 	}
-	if len(c.Marathon.Groups) == 0 { // whatever load balancer they are for
-		c.Marathon.Groups = []string{"*"}
-	}
-	x.Marathon, x.Proxy = c.Marathon, c.Proxy
-	x.Marathon.ReservedPorts = c.reservedPorts()
+	x.Marathon, x.Proxy = c.supposed(), c.Proxy
 	return x, nil
 }
 
 func explainFlags(c *Config, x *Explain) *pflag.FlagSet {
-	flags := pflag.NewFlagSet("marathon-lb explain", pflag.ContinueOnError)
-	flags.Usage = func() {}
-	flags.SortFlags = false
+	flags := verbFlags("explain")
 	flags.StringVar(&x.Balancer, "lb", "http://127.0.0.1:9090", "statistics `URL` of the running load balancer to ask")
 	flags.StringArrayVar(&x.Files, "file", nil, "`FILE` of app definitions to ask in its place, as check reads them; - is standard input; may be repeated")
 	flags.StringArrayVar(&x.Question.Header, "header", nil, "`LINE` of the request's head, such as \"Host: www.example.com\"; may be repeated")
 	flags.StringVar(&x.Question.Method, "method", "GET", "`METHOD` of the request")
 	flags.StringVar(&x.Question.From, "from", "", "`ADDRESS` of the client, for lists of those allowed")
 	flags.BoolVar(&x.JSON, "json", false, "the answer as JSON, as /v1/explain has it")
-	for _, r := range slices.Concat(python, own) {
-		if !slices.Contains(explainRows, r.long) {
-			continue
-		}
-		f := flags.VarPF(newValue(c, r), r.long, r.short, "with --file: "+r.help())
-		if r.arg == "" {
-			f.NoOptDefVal = "true"
-		}
-	}
+	c.lend(flags, explainRows, "with --file: ")
 	flags.Lookup("group").Usage = "with --file: the load balancer's groups; all if not given"
 	return flags
 }

@@ -67,14 +67,8 @@ func ParseZDD(args, environment []string) (ZDD, error) {
 		return ZDD{}, err
 	}
 	flags := flagSet(&c, slices.Concat(rows...)...)
-	if err := flags.Parse(args); err != nil {
-		return ZDD{}, wrongValue(err)
-	}
-	switch {
-	case flags.Changed("help"):
-		return ZDD{}, ErrHelp
-	case flags.Changed("longhelp"):
-		return ZDD{}, ErrLongHelp
+	if err := parse(flags, args); err != nil {
+		return ZDD{}, err
 	}
 	if err := obeyRows(&c, zddPython, environOf(environment), flags); err != nil {
 		return ZDD{}, err

@@ -9,6 +9,7 @@ import (
 
 	"marathon-lb/internal/hacfg"
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/marathon"
 )
 
@@ -48,7 +49,7 @@ func TestRecipesOfTemplatesGiveTheServicesTheyAskFor(t *testing.T) {
 		got.WriteString(account(c, change))
 		got.WriteByte('\n')
 	}
-	golden(t, "directives", got.String())
+	testkit.Golden(t, "testdata/services/directives.txt", got.String())
 }
 
 func TestEachRowOfTheTableOfDirectivesSaysWhatItDoes(t *testing.T) {

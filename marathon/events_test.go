@@ -16,8 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"marathon-lb/internal/testkit"
 	"marathon-lb/marathon"
 )
+
+var eventually = testkit.Eventually
 
 const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream;charset=utf-8\r\nConnection: close\r\n" +
 	"X-Marathon-Leader: http://leader:8080\r\n\r\n"
@@ -433,20 +436,4 @@ func TestAttemptsLeaveNoGoroutine(t *testing.T) {
 		}
 	}
 	eventually(t, "the goroutines are gone", func() bool { return runtime.NumGoroutine() <= before+2 })
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
-	defer deadline.Stop()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for !holds() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("waited in vain until %s", what)
-		case <-look.C:
-		}
-	}
 }

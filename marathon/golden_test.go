@@ -2,7 +2,6 @@ package marathon_test
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -12,10 +11,9 @@ import (
 	"time"
 
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/marathon"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // noon is after all that the samples tell of.
 var noon = time.Date(2020, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -77,25 +75,8 @@ func TestSamplesGiveTheServicesTheReferencePredicts(t *testing.T) {
 	for _, name := range names {
 		name = filepath.Base(name)
 		t.Run(name, func(t *testing.T) {
-			golden(t, strings.TrimSuffix(name, ".json"), account(compile(external(), read(t, name)...)))
+			testkit.Golden(t, filepath.Join("testdata", "services", strings.TrimSuffix(name, ".json")+".txt"), account(compile(external(), read(t, name)...)))
 		})
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", "services", name+".txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
 	}
 }
 

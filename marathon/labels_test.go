@@ -2,12 +2,12 @@ package marathon_test
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/marathon"
 )
 
@@ -482,18 +482,7 @@ func pathBegins(words []string, path string) bool {
 
 func TestLabelsPageIsCurrent(t *testing.T) {
 	for page, want := range map[string]string{"../docs/labels.md": marathon.LabelsPage(), "../docs/directives.md": marathon.DirectivesPage()} {
-		if *update {
-			if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != want {
-			t.Errorf("%s is out of date: run go generate ./marathon", page)
-		}
+		testkit.Golden(t, page, want)
 	}
 }
 

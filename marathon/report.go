@@ -34,14 +34,19 @@ func (c *Compiler) report(units map[string]bool) {
 	}
 }
 
-// Problems is a snapshot of all that is wrong with the apps, sorted by app, label and value.
-func (c *Compiler) Problems() []route.Problem {
+// gather copies what the reports have of a kind.
+func gather[T any](c *Compiler, of func(report) []T) (all []T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var all []route.Problem
 	for _, r := range c.reports {
-		all = append(all, r.problems...)
+		all = append(all, of(r)...)
 	}
+	return all
+}
+
+// Problems is a snapshot of all that is wrong with the apps, sorted by app, label and value.
+func (c *Compiler) Problems() []route.Problem {
+	all := gather(c, func(r report) []route.Problem { return r.problems })
 	slices.SortFunc(all, func(a, b route.Problem) int {
 		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Remedy, b.Remedy))
 	})
@@ -50,12 +55,7 @@ func (c *Compiler) Problems() []route.Problem {
 
 // Verdicts is a snapshot of what became of each port of each app, sorted by app and port index; an app and a group may have one id.
 func (c *Compiler) Verdicts() []route.Verdict {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var all []route.Verdict
-	for _, r := range c.reports {
-		all = append(all, r.verdicts...)
-	}
+	all := gather(c, func(r report) []route.Verdict { return r.verdicts })
 	slices.SortFunc(all, func(a, b route.Verdict) int {
 		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.PortIndex, b.PortIndex), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Why, b.Why), cmp.Compare(a.Detail, b.Detail))
 	})

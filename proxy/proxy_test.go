@@ -24,8 +24,11 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/proxy"
 )
+
+var eventually = testkit.Eventually
 
 // engine is the one that all rigs of this run are served by.
 var engine = proxy.LoopEngine
@@ -196,20 +199,6 @@ func do(t *testing.T, req *http.Request) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	return resp, string(body)
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(10 * time.Second)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
 }
 
 // ended waits for the log line of the next exchange that failed and returns it.

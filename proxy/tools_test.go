@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,20 +13,14 @@ import (
 	"time"
 
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/proxy"
 )
 
-// tool returns a function that runs a program and gives what it prints, both ways, and whether it ended well. Without the program the
-// test is skipped, except where the environment says CI: there it must be installed.
+// tool returns a function that runs a program and gives what it prints, both ways, and whether it ended well.
 func tool(t *testing.T, name string) func(input string, args ...string) (string, bool) {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(name, " is not installed: ", err)
-		}
-		t.Skip("SKIPPED, TLS was not tried with another's program: install "+name+" to run this test: ", err)
-	}
+	path := testkit.Program(t, name, "TLS was not tried with another's program")
 	return func(input string, args ...string) (string, bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"marathon-lb/internal/testkit"
 	"marathon-lb/stats"
 )
 
@@ -93,17 +94,10 @@ func TestScreenshots(t *testing.T) {
 	}
 }
 
-// chromium returns a function that runs the browser and gives its standard output. Without one the test is skipped, except where
-// the environment says CI: there it must be installed.
+// chromium returns a function that runs the browser and gives its standard output.
 func chromium(t *testing.T) func(t *testing.T, args ...string) string {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("Chromium is not installed: ", err)
-		}
-		t.Skip("SKIPPED, the page was not rendered: install chromium to run this test: ", err)
-	}
+	path := testkit.Program(t, "chromium", "the page was not rendered")
 	return func(t *testing.T, args ...string) string {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 )
 
 // sample is HAProxy's own CSV, recorded under load with Marathon-LB's configuration.
@@ -54,7 +55,9 @@ func still(t *testing.T, target string) (body string) {
 	return body
 }
 
-func TestCSVIsTheGoldenOne(t *testing.T) { golden(t, "every.csv", still(t, "/haproxy?stats;csv")) }
+func TestCSVIsTheGoldenOne(t *testing.T) {
+	testkit.Golden(t, "testdata/every.csv", still(t, "/haproxy?stats;csv"))
+}
 
 func TestCSVHeaderIsHAProxys(t *testing.T) {
 	want, _, _ := strings.Cut(sample(t), "\n")

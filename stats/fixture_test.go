@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,8 +19,6 @@ import (
 	"marathon-lb/internal/route"
 	"marathon-lb/stats"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // openFiles is the limit the tests run with, so that what follows from it is the same on every machine.
 const openFiles = 1024
@@ -223,21 +220,4 @@ func raw(t *testing.T, addr, request string) string {
 		t.Fatal(err)
 	}
 	return readAll(t, c)
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	path := "testdata/" + file
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update writes it anew); got\n%s", path, got)
-	}
 }

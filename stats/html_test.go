@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/stats"
 )
 
@@ -15,7 +16,7 @@ func TestPageIsTheGoldenOne(t *testing.T) {
 	page := still(t, "/haproxy?stats")
 	state := page[strings.Index(page, "<h3>&gt; Marathon</h3>"):strings.Index(page, `<div class="px">`)]
 	tables := page[strings.Index(page, `id="prod_api_10002"`):]
-	golden(t, "page-fragments.html", state+tables)
+	testkit.Golden(t, "testdata/page-fragments.html", state+tables)
 }
 
 // Datadog's agent finds version and uptime in the page with these patterns.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,13 +19,8 @@ import (
 // check finds what is wrong with app definitions before they are deployed.
 func (c command) check(args []string) int {
 	o, err := config.ParseCheck(args, c.environ)
-	switch {
-	case errors.Is(err, config.ErrHelp):
-		fmt.Fprint(c.out, config.CheckUsage())
-		return clean
-	case err != nil:
-		fmt.Fprintf(c.err, "marathon-lb: check: %v\nTry marathon-lb check --help.\n", err)
-		return usage
+	if err != nil {
+		return c.noWork("check", err, config.CheckUsage, nil)
 	}
 	k := checking{compiler: marathon.NewCompiler(o.Marathon), from: map[string]string{}}
 	if o.Running {

@@ -92,18 +92,27 @@ func (c command) balance() int {
 // parse reads the options; code is where the program ends if they ask for no more, or else -1.
 func (c command) parse(args []string) (o config.Config, code int) {
 	o, err := config.Parse(args, c.environ)
-	switch {
-	case errors.Is(err, config.ErrHelp):
-		fmt.Fprint(c.out, overview())
-		return o, clean
-	case errors.Is(err, config.ErrLongHelp):
-		fmt.Fprint(c.out, config.LongUsage())
-		return o, clean
-	case err != nil:
-		fmt.Fprintf(c.err, "marathon-lb: %v\nTry marathon-lb --help.\n", err)
-		return o, usage
+	if err != nil {
+		return o, c.noWork("", err, overview, config.LongUsage)
 	}
 	return o, -1
+}
+
+// noWork is the end of a verb whose arguments are wrong, or ask for help alone. The verbs sse and poll have no name here.
+func (c command) noWork(verb string, err error, help, longHelp func() string) int {
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		fmt.Fprint(c.out, help())
+		return clean
+	case errors.Is(err, config.ErrLongHelp):
+		fmt.Fprint(c.out, longHelp())
+		return clean
+	case verb == "":
+		fmt.Fprintf(c.err, "marathon-lb: %v\nTry marathon-lb --help.\n", err)
+	default:
+		fmt.Fprintf(c.err, "marathon-lb: %s: %v\nTry marathon-lb %s --help.\n", verb, err, verb)
+	}
+	return usage
 }
 
 func newLog(o config.LogOptions, to io.Writer) *zap.Logger {

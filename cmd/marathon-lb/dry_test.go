@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"marathon-lb/internal/testkit"
 	"marathon-lb/marathon/marathontest"
 )
 
@@ -46,27 +44,8 @@ func TestADryRunPrintsAConfigurationThatHAProxyAccepts(t *testing.T) {
 	if found := regexp.MustCompile(`team_web(.+?)\n  bind .+:(\d+)`).FindStringSubmatch(served); found == nil {
 		t.Errorf("no port to be found in\n%s", served)
 	}
-	accepted(t, config)
-	accepted(t, served)
-}
-
-// accepted has HAProxy look at a configuration. Without it that is left out, except where the environment says CI.
-func accepted(t *testing.T, config string) {
-	t.Helper()
-	program, err := exec.LookPath("haproxy")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("haproxy is not installed: ", err)
-		}
-		t.Skip("SKIPPED, HAProxy was not asked whether it accepts the configuration: install haproxy: ", err)
-	}
-	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(t.Context(), program, "-c", "-f", file).CombinedOutput(); err != nil {
-		t.Errorf("haproxy -c: %v\n%s\n%s", err, out, config)
-	}
+	testkit.HAProxyAccepts(t, config)
+	testkit.HAProxyAccepts(t, served)
 }
 
 func TestADryRunWithoutMarathonFails(t *testing.T) {

@@ -27,13 +27,8 @@ var errQuestion = errors.New("explain")
 // explain says where a request goes, or whether an app is exposed, and why.
 func (c command) explain(args []string) int {
 	o, err := config.ParseExplain(args, c.environ)
-	switch {
-	case errors.Is(err, config.ErrHelp):
-		fmt.Fprint(c.out, config.ExplainUsage())
-		return clean
-	case err != nil:
-		fmt.Fprintf(c.err, "marathon-lb: explain: %v\nTry marathon-lb explain --help.\n", err)
-		return usage
+	if err != nil {
+		return c.noWork("explain", err, config.ExplainUsage, nil)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -15,32 +14,15 @@ import (
 	"go.uber.org/zap"
 
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/marathon/marathontest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // explainOf is what the program answers, with the exit code as its last line.
 func explainOf(args ...string) string {
 	var o, e bytes.Buffer
 	code := command{args: append([]string{"explain"}, args...), in: strings.NewReader(""), out: &o, err: &e}.run()
 	return fmt.Sprintf("%s%sexit code %d\n", o.String(), e.String(), code)
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update writes it anew); got\n%s", file, got)
-	}
 }
 
 const explainedApps = "testdata/explain/apps.json"
@@ -84,7 +66,7 @@ func TestExplainAnswersWhatAnOperatorNeeds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := append([]string{"--file", explainedApps, "--group", "external", "--health-check"}, question...)
-			golden(t, "testdata/explain/"+name+".txt", "$ marathon-lb explain "+strings.Join(question, " ")+"\n"+explainOf(args...))
+			testkit.Golden(t, "testdata/explain/"+name+".txt", "$ marathon-lb explain "+strings.Join(question, " ")+"\n"+explainOf(args...))
 		})
 	}
 }
@@ -170,7 +152,7 @@ func TestARunningLoadBalancerExplainsPortsThatTakeNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ours, _ := strconv.Atoi(r.https[strings.LastIndexByte(r.https, ':')+1:])
-			golden(t, "testdata/explain/"+name+".txt", steady("$ marathon-lb explain "+target+"\n"+explainOf("--lb", r.stats, target), held, bare, good, ours))
+			testkit.Golden(t, "testdata/explain/"+name+".txt", steady("$ marathon-lb explain "+target+"\n"+explainOf("--lb", r.stats, target), held, bare, good, ours))
 		})
 	}
 	_, text := get(r.stats + "/v1/verdicts")

@@ -15,15 +15,17 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	"marathon-lb/config"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/marathon/marathontest"
 )
+
+var eventually = testkit.Eventually
 
 // asProgram makes the test binary the program itself, so that tests can start it as a process of its own.
 const asProgram = "TEST_AS_MARATHON_LB"
@@ -235,20 +237,6 @@ func get(url string, fields ...string) (status int, body string) {
 		return 0, err.Error()
 	}
 	return resp.StatusCode, string(text)
-}
-
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(20 * time.Second)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("not within 20 s: %s", what)
-		}
-	}
 }
 
 // servers are the server rows of a backend in the CSV: name and status.

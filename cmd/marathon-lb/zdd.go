@@ -16,16 +16,8 @@ import (
 // zdd replaces an app by its next version without downtime. Its exit codes are those of zdd.py.
 func (c command) zdd(args []string) int {
 	o, err := config.ParseZDD(args, c.environ)
-	switch {
-	case errors.Is(err, config.ErrHelp):
-		fmt.Fprint(c.out, config.ZDDUsage())
-		return clean
-	case errors.Is(err, config.ErrLongHelp):
-		fmt.Fprint(c.out, config.ZDDLongUsage())
-		return clean
-	case err != nil:
-		fmt.Fprintf(c.err, "marathon-lb: zdd: %v\nTry marathon-lb zdd --help.\n", err)
-		return usage
+	if err != nil {
+		return c.noWork("zdd", err, config.ZDDUsage, config.ZDDLongUsage)
 	}
 	for _, n := range o.Notices {
 		fmt.Fprintf(c.err, "%s: %s\n", n.Option, n.Reason)

@@ -41,12 +41,16 @@ var arrows = map[string][]string{
 	"internal/hacfg":         {},
 	"internal/haproxy":       {"internal/route"},
 	"internal/meter":         {},
+	"internal/testkit":       {},
 	"internal/upgrade":       {},
 	"marathon/zdd":           {"marathon"},
 }
 
-// forTests may be imported by tests of any package beside its arrows: the simulated Marathon knows none of them.
-const forTests = "marathon/marathontest"
+// forTests may be imported by tests of any package beside its arrows: they know none of them.
+var forTests = []string{"marathon/marathontest", testkit}
+
+// testkit may not be imported by anything else. The simulated Marathon may: it is in the demo.
+const testkit = "internal/testkit"
 
 // homes say where a third-party module may be imported: nil is anywhere, "test" is in tests of any package.
 var homes = map[string][]string{
@@ -125,6 +129,9 @@ func sources(t *testing.T) []source {
 func TestPackagesImportOnlyAlongTheArrows(t *testing.T) {
 	for _, s := range sources(t) {
 		allowed, known := arrows[s.dir]
+		if !s.test() && slices.Contains(s.imports, module+testkit) {
+			t.Errorf("%s imports %s, which is for tests", s, testkit)
+		}
 		if strings.HasPrefix(s.dir, "cmd/") {
 			continue
 		}
@@ -134,7 +141,7 @@ func TestPackagesImportOnlyAlongTheArrows(t *testing.T) {
 		}
 		for _, name := range s.imports {
 			our, ok := strings.CutPrefix(name, module)
-			if !ok || slices.Contains(allowed, our) || s.test() && (our == s.dir || our == forTests) {
+			if !ok || slices.Contains(allowed, our) || s.test() && (our == s.dir || slices.Contains(forTests, our)) {
 				continue
 			}
 			t.Errorf("%s imports %s: no arrow leads from %s there", s, our, s.dir)

@@ -9,6 +9,7 @@ import (
 
 	"marathon-lb/internal/haproxy"
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/marathon"
 	"marathon-lb/proxy"
 )
@@ -17,7 +18,7 @@ import (
 const requestsOfSet = 80
 
 func TestHAProxyAnswersEachRequestAsTheProxyDoes(t *testing.T) {
-	program, cert := findHAProxy(t), certificate(t)
+	program, cert := testkit.Program(t, "haproxy", "nothing was compared with HAProxy"), certificate(t)
 	ports := freePorts(t, 3+24)
 	w := world{cert: cert, tasks: startServers(t, 60), services: ports[3:]}
 	for i := range *setCount {

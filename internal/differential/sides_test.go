@@ -58,19 +58,6 @@ func startProxy(t *testing.T, s route.Spec, o proxy.Options) *proxy.Proxy {
 	return p
 }
 
-// findHAProxy is its path. Without it the test is skipped, except where the environment says CI.
-func findHAProxy(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("haproxy")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("haproxy is not installed: ", err)
-		}
-		t.Skip("SKIPPED, nothing was compared with HAProxy: install haproxy to run this test: ", err)
-	}
-	return path
-}
-
 // startHAProxy serves a spec until the test ends.
 func startHAProxy(t *testing.T, program string, s route.Spec, o haproxy.Options) {
 	t.Helper()

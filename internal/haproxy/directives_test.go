@@ -7,6 +7,7 @@ import (
 
 	"marathon-lb/internal/haproxy"
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 )
 
 // when is a condition of one test.
@@ -60,7 +61,7 @@ func TestWhatTemplatesAskForIsPrintedAndTakenByHAProxy(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, config)
 		}
 	}
-	accepted(t, config)
+	testkit.HAProxyAccepts(t, config)
 }
 
 func TestCredentialsInTemplatesAreLeftOut(t *testing.T) {
@@ -86,5 +87,5 @@ func TestCredentialsInTemplatesAreLeftOut(t *testing.T) {
 	if strings.Contains(got, "s3cret") || !strings.Contains(got, "  http-request deny if TRUE\n") || !strings.Contains(got, "hdr X-A b") {
 		t.Error(got)
 	}
-	accepted(t, got)
+	testkit.HAProxyAccepts(t, got)
 }

@@ -1,11 +1,7 @@
 package haproxy_test
 
 import (
-	"flag"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +10,8 @@ import (
 
 	"marathon-lb/internal/haproxy"
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write the golden file anew")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -67,21 +62,9 @@ func everything() route.Spec {
 }
 
 func TestTheConfigurationReadsWell(t *testing.T) {
-	const file = "testdata/everything.cfg"
 	got := haproxy.Config(everything(), options)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("it is\n%s\nwant\n%s\n(-update writes %s)", got, want, file)
-	}
-	accepted(t, got)
+	testkit.Golden(t, "testdata/everything.cfg", got)
+	testkit.HAProxyAccepts(t, got)
 }
 
 func TestHashesOfPasswordsAreLeftOut(t *testing.T) {
@@ -91,7 +74,7 @@ func TestHashesOfPasswordsAreLeftOut(t *testing.T) {
 	if strings.Contains(got, "salt") || !strings.Contains(got, "user bob password *\n") {
 		t.Error(got)
 	}
-	accepted(t, got)
+	testkit.HAProxyAccepts(t, got)
 }
 
 // Foreign text may be anything: it must stay where it stands, and HAProxy must go on accepting the rest.
@@ -113,7 +96,7 @@ func TestForeignTextCannotSayAnythingItself(t *testing.T) {
 				t.Errorf("%q became a line of its own:\n%s", evil, got)
 			}
 		}
-		accepted(t, got)
+		testkit.HAProxyAccepts(t, got)
 	}
 }
 
@@ -129,24 +112,5 @@ func TestNamesThatHAProxyCannotHaveStayApart(t *testing.T) {
 			t.Errorf("%q is there %d times:\n%s", line, strings.Count(got, line), got)
 		}
 	}
-	accepted(t, got)
-}
-
-// accepted has HAProxy look at a configuration. Without it that is left out, except where the environment says CI.
-func accepted(t *testing.T, config string) {
-	t.Helper()
-	program, err := exec.LookPath("haproxy")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("haproxy is not installed: ", err)
-		}
-		t.Skip("SKIPPED, HAProxy was not asked whether it accepts the configuration: install haproxy: ", err)
-	}
-	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(t.Context(), program, "-c", "-f", file).CombinedOutput(); err != nil || strings.Contains(string(out), "WARNING") {
-		t.Errorf("haproxy -c: %v\n%s\n%s", err, out, config)
-	}
+	testkit.HAProxyAccepts(t, got)
 }

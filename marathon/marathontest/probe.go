@@ -30,12 +30,7 @@ func (s *Server) probe(ctx context.Context, t *Task, c *HealthCheck) error {
 		}
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, "GET", strings.ToLower(protocol)+"://"+addr.String()+c.Path, nil)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("User-Agent", probeAgent)
-	answer, err := s.probes.Do(r)
+	answer, err := s.ask(ctx, protocol, addr, c.Path)
 	if err != nil {
 		return err
 	}
@@ -45,6 +40,16 @@ func (s *Server) probe(ctx context.Context, t *Task, c *HealthCheck) error {
 		return fmt.Errorf("%s", answer.Status)
 	}
 	return nil
+}
+
+// ask is one request of a check.
+func (s *Server) ask(ctx context.Context, protocol string, addr netip.AddrPort, path string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, "GET", strings.ToLower(protocol)+"://"+addr.String()+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", probeAgent)
+	return s.probes.Do(r)
 }
 
 // probed is the address a check probes.

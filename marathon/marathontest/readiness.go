@@ -2,11 +2,8 @@ package marathontest
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -93,12 +90,7 @@ func (s *Server) probeReadiness(ctx context.Context, t *Task, c *ReadinessCheck)
 	if index >= len(t.listen) {
 		return result
 	}
-	r, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("%s://%s%s", strings.ToLower(c.Protocol), t.listen[index], c.Path), nil)
-	if err != nil {
-		return result
-	}
-	r.Header.Set("User-Agent", probeAgent)
-	answer, err := s.probes.Do(r)
+	answer, err := s.ask(ctx, c.Protocol, t.listen[index], c.Path)
 	if err != nil {
 		return result
 	}
