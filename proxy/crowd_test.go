@@ -28,6 +28,15 @@ func mute(t *testing.T, at *atomic.Int64, release <-chan struct{}) route.Change 
 	}))
 }
 
+// newCrowd has a proxy in front of a service that is slow: at is how many requests are at its server, of which each release lets one go.
+func newCrowd(t *testing.T, o proxy.Options) (r *rig, slow route.Change, at *atomic.Int64, release chan struct{}) {
+	r, at, release = newRig(t, o), new(atomic.Int64), make(chan struct{})
+	slow = mute(t, at, release)
+	t.Cleanup(func() { close(release) })
+	r.apply(slow)
+	return r, slow, at, release
+}
+
 // asking sends a request and leaves the answer to be read.
 func asking(t *testing.T, port int) (net.Conn, *bufio.Reader) {
 	c, in := dialed(t, port)
@@ -48,12 +57,8 @@ func statusOf(t *testing.T, in *bufio.Reader) int {
 // A row of 3.2: one backend is slow. It has a bound, a line as long as half of it, and others do not notice.
 func TestAServiceThatDoesNotAnswerLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, proxy.Options{BackendMaxConn: 4, Timeouts: proxy.Timeouts{Queue: 4 * time.Second}})
-	var at atomic.Int64
-	release := make(chan struct{})
-	defer close(release)
-	slow, well := mute(t, &at, release), service(route.HTTP, freePort(t), named(t, "well"))
-	r.apply(slow)
+	r, slow, at, release := newCrowd(t, proxy.Options{BackendMaxConn: 4, Timeouts: proxy.Timeouts{Queue: 4 * time.Second}})
+	well := service(route.HTTP, freePort(t), named(t, "well"))
 	r.apply(well)
 	port, b := slow.SetBackends[0].Port, r.Table().Backend(slow.SetBackends[0].Name).Stats
 	for range 4 {
@@ -97,12 +102,7 @@ func TestAServiceThatDoesNotAnswerLeavesRoomForOthers(t *testing.T) {
 
 func TestWhoLeavesTheLineMakesRoom(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, proxy.Options{BackendMaxConn: 1})
-	var at atomic.Int64
-	release := make(chan struct{})
-	defer close(release)
-	slow := mute(t, &at, release)
-	r.apply(slow)
+	r, slow, at, release := newCrowd(t, proxy.Options{BackendMaxConn: 1})
 	port, b := slow.SetBackends[0].Port, r.Table().Backend(slow.SetBackends[0].Name).Stats
 	_, first := asking(t, port)
 	eventually(t, "a request is at the server", func() bool { return at.Load() == 1 })
@@ -122,12 +122,7 @@ func TestWhoLeavesTheLineMakesRoom(t *testing.T) {
 func TestThereAreNoMoreClientsThanMayBe(t *testing.T) {
 	t.Parallel()
 	const most = 8
-	r := newRig(t, proxy.Options{MaxConn: most, BackendMaxConn: 100})
-	var at atomic.Int64
-	release := make(chan struct{})
-	defer close(release)
-	slow := mute(t, &at, release)
-	r.apply(slow)
+	r, slow, at, _ := newCrowd(t, proxy.Options{MaxConn: most, BackendMaxConn: 100})
 	port := slow.SetBackends[0].Port
 	clients := make([]net.Conn, most)
 	for i := range clients {
@@ -163,12 +158,7 @@ func TestAClientThatIdlesGivesWayToANewOne(t *testing.T) {
 // Whoever waits shows no password: the service that asks for one by the time it has room must not let it in.
 func TestARequestInLineIsNotLetInToAServiceThatGuardsItselfMeanwhile(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, proxy.Options{BackendMaxConn: 2})
-	var at atomic.Int64
-	release := make(chan struct{})
-	defer close(release)
-	slow := mute(t, &at, release)
-	r.apply(slow)
+	r, slow, at, release := newCrowd(t, proxy.Options{BackendMaxConn: 2})
 	port, b := slow.SetBackends[0].Port, r.Table().Backend(slow.SetBackends[0].Name).Stats
 	for range 2 {
 		asking(t, port)

@@ -54,16 +54,7 @@ func TestALoneServerIsTriedAgainAfterAPause(t *testing.T) {
 	r, port := newRig(t, proxy.Options{}), freePort(t)
 	r.apply(service(route.HTTP, port, addr))
 	b := r.Table().Backend(fmt.Sprintf("app_%d", port))
-	answer := make(chan int)
-	go func() {
-		resp, err := http.Get(url(port, "/"))
-		if err != nil {
-			answer <- 0
-			return
-		}
-		resp.Body.Close()
-		answer <- resp.StatusCode
-	}()
+	answer := later(url(port, "/"))
 	eventually(t, "the first try", func() bool { return b.Servers[0].Stats.Sum(route.Sessions) == 1 })
 	l, err = net.Listen("tcp", addr.String())
 	if err != nil {
@@ -72,7 +63,7 @@ func TestALoneServerIsTriedAgainAfterAPause(t *testing.T) {
 	s := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
 	go s.Serve(l)
 	defer s.Close()
-	if got := <-answer; got != 200 {
+	if got := (<-answer).status; got != 200 {
 		t.Errorf("answered %d", got)
 	}
 }

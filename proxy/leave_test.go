@@ -25,17 +25,7 @@ func TestAServerThatLeavesFinishesItsRequestsAndGetsNoNewOne(t *testing.T) {
 		io.WriteString(w, "finished")
 	})
 	r.apply(service(route.HTTP, port, old))
-	answer := make(chan string)
-	go func() {
-		resp, err := http.Get(url(port, "/"))
-		if err != nil {
-			answer <- err.Error()
-			return
-		}
-		defer resp.Body.Close()
-		body, _ := io.ReadAll(resp.Body)
-		answer <- string(body)
-	}()
+	answer := later(url(port, "/"))
 	<-running
 	r.apply(service(route.HTTP, port, named(t, "new")))
 	for range 5 {
@@ -48,7 +38,7 @@ func TestAServerThatLeavesFinishesItsRequestsAndGetsNoNewOne(t *testing.T) {
 		t.Fatalf("%d rows; want the leaving server with its request", len(rows))
 	}
 	close(finish)
-	if got := <-answer; got != "finished" {
+	if got := (<-answer).body; got != "finished" {
 		t.Errorf("the running request ended in %q", got)
 	}
 	eventually(t, "the row goes", func() bool { return len(b().Rows()) == 1 })
@@ -62,19 +52,10 @@ func TestARequestIsCutWhenItsServersTimeIsUp(t *testing.T) {
 		<-r.Context().Done()
 	})
 	r.apply(service(route.HTTP, port, old))
-	status := make(chan int)
-	go func() {
-		resp, err := http.Get(url(port, "/"))
-		if err != nil {
-			status <- 0
-			return
-		}
-		resp.Body.Close()
-		status <- resp.StatusCode
-	}()
+	answer := later(url(port, "/"))
 	<-running
 	r.apply(service(route.HTTP, port))
-	if got := <-status; got != 502 {
+	if got := (<-answer).status; got != 502 {
 		t.Errorf("answered %d", got)
 	}
 	if l := r.ended(); l["failure"] != "server gone while waiting" {
@@ -149,21 +130,7 @@ func TestSIGTERMLetsRequestsFinishAndTellsClientsToClose(t *testing.T) {
 		<-finish
 		io.WriteString(w, "whole")
 	})))
-	type result struct {
-		body  string
-		close bool
-	}
-	answer := make(chan result)
-	go func() {
-		resp, err := http.Get(url(port, "/"))
-		if err != nil {
-			answer <- result{body: err.Error()}
-			return
-		}
-		defer resp.Body.Close()
-		body, _ := io.ReadAll(resp.Body)
-		answer <- result{string(body), resp.Close}
-	}()
+	answer := later(url(port, "/"))
 	<-running
 	stopped := make(chan struct{})
 	go func() { r.stop(); close(stopped) }()
@@ -187,17 +154,7 @@ func TestARequestThatPausesBeforeARetryDoesNotGoToAServerThatLeftMeanwhile(t *te
 	old := refusing(t)
 	r.apply(service(route.HTTP, port, old))
 	server := r.backend(port).Servers[0]
-	answer := make(chan string)
-	go func() {
-		resp, err := http.Get(url(port, "/"))
-		if err != nil {
-			answer <- err.Error()
-			return
-		}
-		defer resp.Body.Close()
-		body, _ := io.ReadAll(resp.Body)
-		answer <- string(body)
-	}()
+	answer := later(url(port, "/"))
 	eventually(t, "the first try failed", func() bool { return server.Grade() == route.Shunned })
 	r.apply(service(route.HTTP, port, named(t, "successor")))
 	l, err := net.Listen("tcp", old.String()) // Mesos gives the port to a task of another app
@@ -207,7 +164,7 @@ func TestARequestThatPausesBeforeARetryDoesNotGoToAServerThatLeftMeanwhile(t *te
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "another app") })}
 	go s.Serve(l)
 	defer s.Close()
-	if got := <-answer; got != "successor" {
+	if got := (<-answer).body; got != "successor" {
 		t.Errorf("answered by %q", got)
 	}
 }
@@ -237,20 +194,11 @@ func TestSIGTERMCutsTunnelsWhenTheTimeIsUp(t *testing.T) {
 	defer c.Close()
 	io.WriteString(c, "ping")
 	io.ReadFull(c, make([]byte, 4))
-	answered := make(chan int)
-	go func() {
-		resp, err := http.Get(url(web, "/"))
-		if err != nil {
-			answered <- 0
-			return
-		}
-		resp.Body.Close()
-		answered <- resp.StatusCode
-	}()
+	answer := later(url(web, "/"))
 	b := r.Table().Backend(fmt.Sprintf("app_%d", web))
 	eventually(t, "both run", func() bool { return b.Servers[0].InFlight() == 1 })
 	r.stop()
-	if got := <-answered; got != 502 && got != 0 { // 0: cut before it could be told
+	if got := (<-answer).status; got != 502 && got != 0 { // 0: cut before it could be told
 		t.Errorf("the request that ran got %d", got)
 	}
 	if cut := r.logs.FilterMessageSnippet("what still ran was cut").All(); len(cut) != 1 || cut[0].ContextMap()["cut"] == int64(0) {

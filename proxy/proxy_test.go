@@ -201,6 +201,29 @@ func do(t *testing.T, req *http.Request) (*http.Response, string) {
 	return resp, string(body)
 }
 
+// outcome is what a request came to. One that failed has status 0 and the error for a body.
+type outcome struct {
+	status int
+	body   string
+	close  bool // the connection is not to be used again
+}
+
+// later asks in the background.
+func later(url string) <-chan outcome {
+	answer := make(chan outcome, 1)
+	go func() {
+		resp, err := http.Get(url)
+		if err != nil {
+			answer <- outcome{body: err.Error()}
+			return
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		answer <- outcome{resp.StatusCode, string(body), resp.Close}
+	}()
+	return answer
+}
+
 // ended waits for the log line of the next exchange that failed and returns it.
 func (r *rig) ended() map[string]any {
 	r.t.Helper()

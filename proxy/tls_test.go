@@ -271,20 +271,7 @@ func TestBytesOfHTTPSAreCountedAsTheyAreWithoutTLS(t *testing.T) {
 func TestAWebSocketOverTLSPassesMessages(t *testing.T) {
 	a := newAuthority(t)
 	r, port := newRig(t, proxy.Options{}), freePort(t)
-	r.apply(secured(service(route.HTTP, port, task(t, func(w http.ResponseWriter, req *http.Request) {
-		c, err := websocket.Accept(w, req, &websocket.AcceptOptions{InsecureSkipVerify: true})
-		if err != nil {
-			return
-		}
-		defer c.CloseNow()
-		c.SetReadLimit(-1)
-		for {
-			kind, data, err := c.Read(req.Context())
-			if err != nil || c.Write(req.Context(), kind, data) != nil {
-				return
-			}
-		}
-	})), a.file("a.example")))
+	r.apply(secured(service(route.HTTP, port, task(t, echoMessages)), a.file("a.example")))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, "wss://a.example/", &websocket.DialOptions{HTTPClient: secureClient(t, a, port, false)})

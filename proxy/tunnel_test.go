@@ -108,23 +108,25 @@ func TestATunnelOutlivesItsServersPlaceInTheTableUntilItsTimeIsUp(t *testing.T) 
 	}
 }
 
-func TestAWebSocketPassesMessages(t *testing.T) {
-	r, port := newRig(t, proxy.Options{}), freePort(t)
-	addr := task(t, func(w http.ResponseWriter, req *http.Request) {
-		c, err := websocket.Accept(w, req, &websocket.AcceptOptions{InsecureSkipVerify: true})
-		if err != nil {
+// echoMessages is the app whose WebSockets send back what they receive.
+func echoMessages(w http.ResponseWriter, req *http.Request) {
+	c, err := websocket.Accept(w, req, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	defer c.CloseNow()
+	c.SetReadLimit(-1)
+	for {
+		kind, data, err := c.Read(req.Context())
+		if err != nil || c.Write(req.Context(), kind, data) != nil {
 			return
 		}
-		defer c.CloseNow()
-		c.SetReadLimit(-1)
-		for {
-			kind, data, err := c.Read(req.Context())
-			if err != nil || c.Write(req.Context(), kind, data) != nil {
-				return
-			}
-		}
-	})
-	r.apply(service(route.HTTP, port, addr))
+	}
+}
+
+func TestAWebSocketPassesMessages(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, task(t, echoMessages)))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, fmt.Sprintf("ws://127.0.0.1:%d/", port), nil)

@@ -22,7 +22,8 @@ const bobsHash = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy
 func TestADryRunPrintsAConfigurationThatHAProxyAccepts(t *testing.T) {
 	r := newRig(t, marathontest.Options{})
 	port := freePort(t)
-	create(t, r.sim, app("/team/web", port, 1, "HAPROXY_0_VHOST", "web.test", "HAPROXY_0_AUTH", bobsSecret, "HAPROXY_1_VHOST", "typo.test"))
+	create(t, r.sim, app("/team/web", port, 1, "HAPROXY_0_VHOST", "web.test", "HAPROXY_0_AUTH", bobsSecret, "HAPROXY_1_VHOST", "typo.test",
+		head, headWith("acl known req.hdr(X-Api-Key) -m str t0psecret\n  http-request deny unless known")))
 	eventually(t, "the app is served", func() bool {
 		_, csv := get(r.stats + "/haproxy?stats;csv")
 		return strings.Contains(csv, ",127_0_0_1_")
@@ -37,8 +38,8 @@ func TestADryRunPrintsAConfigurationThatHAProxyAccepts(t *testing.T) {
 			t.Errorf("%q is missing:\n%s\nserved:\n%s", part, config, served)
 		}
 	}
-	if !strings.Contains(config, bobsHash) || strings.Contains(served, "saltsalt") {
-		t.Errorf("the hash belongs to --dry alone:\n%s\nserved:\n%s", config, served)
+	if !strings.Contains(config, bobsHash) || !strings.Contains(config, "t0psecret") || strings.Contains(served, "saltsalt") || strings.Contains(served, "t0psecret") {
+		t.Errorf("secrets belong to --dry alone:\n%s\nserved:\n%s", config, served)
 	}
 	// as Marathon-LB's own tests find an app's port
 	if found := regexp.MustCompile(`team_web(.+?)\n  bind .+:(\d+)`).FindStringSubmatch(served); found == nil {

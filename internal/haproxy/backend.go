@@ -28,7 +28,7 @@ func (w *writer) backend(k *route.BackendSpec) {
 	if k.Do.Allows() && (k.Rewrite.Host != "" || k.Rewrite.Strip != "") {
 		w.note("D-CONFIG-10: what its template allows, HAProxy does not rewrite by the label")
 	}
-	w.directives(k.Do)
+	w.directives(k)
 	if k.Mode == route.HTTP {
 		w.rewrite(k)
 	}
@@ -38,13 +38,21 @@ func (w *writer) backend(k *route.BackendSpec) {
 
 // directives are what templates ask for, printed as HAProxy reads it. Where hashes are not to be shown, nor are credentials in these lines,
 // and nobody gets in.
-func (w *writer) directives(d *route.Directives) {
-	for line := range strings.Lines(d.String()) {
-		if w.hides(line) {
-			w.note("a line with credentials is not shown here: --dry prints it")
-			line = "http-request deny if TRUE" // without a condition HAProxy would warn of the lines behind it
+func (w *writer) directives(k *route.BackendSpec) {
+	for line := range strings.Lines(k.Do.String()) {
+		if !w.hides(line) {
+			w.line("%s", strings.TrimSuffix(line, "\n"))
+			continue
 		}
-		w.line("%s", strings.TrimSuffix(line, "\n"))
+		w.note("a line with credentials is not shown here: --dry prints it")
+		if words := strings.Fields(line); words[0] == "acl" { // others speak of it
+			w.line("acl %s always_false", words[1])
+		}
+		if k.Mode == route.TCP {
+			w.line("tcp-request content reject if TRUE")
+		} else {
+			w.line("http-request deny if TRUE") // without a condition HAProxy would warn of the lines behind it
+		}
 	}
 }
 
@@ -174,7 +182,7 @@ func (w *writer) cookiePaths(k *route.BackendSpec) bool {
 	slices.Reverse(rules)
 	for _, r := range rules {
 		if r.Rule.AppID == "" {
-			w.line("http-request set-var-fmt(txn.cookie_path) %s if %s { %s }%s", format(strings.ReplaceAll(r.Rule.CookiePath(), `\`, `\\`)), shared, hostIs(r.Rule.Host), pathBegins(r.Rule))
+			w.line("http-request set-var-fmt(txn.cookie_path) %s if %s { %s }%s", format(strings.ReplaceAll(r.Rule.CookiePath(), `\`, `\\`)), shared, hostIs(r.Rule.Host), w.matches(r.Rule))
 		}
 	}
 	return true

@@ -2,6 +2,7 @@ package haproxy_test
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,11 @@ func when(t *testing.T, words ...string) *route.Condition {
 	return c
 }
 
+// web is the service of everything that has requests and servers.
+func web(s route.Spec) *route.BackendSpec {
+	return &s.Backends[slices.IndexFunc(s.Backends, func(k route.BackendSpec) bool { return k.Name == "team_web_10000" })]
+}
+
 func text(t *testing.T, words string) route.Format {
 	t.Helper()
 	f, err := route.ParseFormat(words)
@@ -33,13 +39,7 @@ func text(t *testing.T, words string) route.Format {
 
 func TestWhatTemplatesAskForIsPrintedAndTakenByHAProxy(t *testing.T) {
 	s := everything()
-	k := &s.Backends[0]
-	for i := range s.Backends {
-		if s.Backends[i].Mode == route.HTTP && !s.Backends[i].Closed && len(s.Backends[i].Servers) > 0 {
-			k = &s.Backends[i]
-			break
-		}
-	}
+	k := web(s)
 	k.Servers[0].TLS = true
 	k.Check = &route.Check{Protocol: "HTTP", Path: "/health", Method: "HEAD", Host: "probe.test", Fields: "X-A: b c\r\n", Expect: "200,204", Interval: 1e9, Timeout: 1e9, Rise: 1, Fall: 1}
 	k.Rules = append(k.Rules, route.Rule{Host: "*", Path: "/x", If: when(t, "path", "-m", "reg", "^/x [a-z]+#$")})
@@ -66,18 +66,13 @@ func TestWhatTemplatesAskForIsPrintedAndTakenByHAProxy(t *testing.T) {
 
 func TestCredentialsInTemplatesAreLeftOut(t *testing.T) {
 	s := everything()
-	k := &s.Backends[0]
-	for i := range s.Backends {
-		if s.Backends[i].Mode == route.HTTP && !s.Backends[i].Closed && len(s.Backends[i].Servers) > 0 {
-			k = &s.Backends[i]
-			break
-		}
-	}
+	k := web(s)
 	k.Check = &route.Check{Protocol: "HTTP", Path: "/health", Fields: "Authorization: Basic s3cret\r\nX-A: b\r\n", Interval: 1e9, Timeout: 1e9, Rise: 1, Fall: 1}
 	k.Do = &route.Directives{Request: []route.Directive{
 		{Act: route.Deny, Code: 403, If: when(t, "req.hdr(Authorization)", "-m", "sub", "s3cret")},
-		{Act: route.SetHeader, Name: "Authorization", Value: route.Plain("Basic s3cret")},
+		{Act: route.SetHeader, Name: "X-Api-Key", Value: route.Plain("s3cret")},
 	}}
+	k.Rules = append(k.Rules, route.Rule{Host: "*", Path: "/x", If: when(t, "req.hdr(X-Api-Key)", "-m", "str", "s3cret")})
 	o := options
 	if !strings.Contains(haproxy.Config(s, o), "s3cret") {
 		t.Error("--dry hides them")

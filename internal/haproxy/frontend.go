@@ -56,7 +56,7 @@ func (w *writer) frontend(l route.ListenerSpec) {
 func (w *writer) byHost() {
 	for _, r := range w.ranked() {
 		if r.Rule.AppID == "" {
-			w.line("use_backend %s if { %s }%s", w.names[r.Backend.Name], hostIs(r.Rule.Host), pathBegins(r.Rule))
+			w.line("use_backend %s if { %s }%s", w.names[r.Backend.Name], hostIs(r.Rule.Host), w.matches(r.Rule))
 		}
 	}
 }
@@ -88,8 +88,8 @@ func hostIs(host string) string {
 	return condition("var(txn.host) -m str", host)
 }
 
-// pathBegins is the condition of a rule's path and what else has to hold, each with a blank before it.
-func pathBegins(r route.Rule) string {
+// matches is the condition of a rule's path and what else has to hold, each with a blank before it. What may not be shown never holds.
+func (w *writer) matches(r route.Rule) string {
 	path := ""
 	switch {
 	case r.Path == "":
@@ -98,7 +98,12 @@ func pathBegins(r route.Rule) string {
 	default:
 		path = " { " + condition("path_beg", r.Path) + " }"
 	}
-	return path + r.If.Terms()
+	terms := r.If.Terms()
+	if w.hides(terms) {
+		w.note("a condition with credentials is not shown here: --dry prints it")
+		terms = " { always_false }"
+	}
+	return path + terms
 }
 
 // bindText is a bind address; every address is that of both families.

@@ -67,9 +67,6 @@ func discreet(line string) string {
 	return line
 }
 
-// Confidential says that a line of a template may hold credentials, which are not for everybody who may read the statistics.
-func Confidential(line string) bool { return strings.Contains(strings.ToLower(line), "authorization") }
-
 func (d *Directives) stand(x *Directive, of string) DirectiveStand {
 	s := DirectiveStand{Line: discreet(x.line(of))}
 	for _, a := range d.ACLs {
