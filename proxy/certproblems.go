@@ -13,9 +13,9 @@ import (
 const expiresSoon = 14 * 24 * time.Hour
 
 // findProblems says what is wrong with certificates, to each who names them.
-func (s *certStore) findProblems(now time.Time) []route.Problem {
+func (s *certStore) findProblems(users certUsers, now time.Time) []route.Problem {
 	var all []route.Problem
-	for _, u := range s.users() {
+	for _, u := range users.all() {
 		empty := !s.any(s.paths(u))
 		for _, path := range s.paths(u) {
 			all = append(all, s.sources[path].findProblems(u, empty, now)...)
@@ -89,11 +89,7 @@ func outOfTime(from, until, now time.Time) string {
 }
 
 // Problems are those of the last look.
-func (s *certStore) Problems() []route.Problem {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.problems
-}
+func (s *certStore) Problems() []route.Problem { return s.told.Load().problems }
 
 // Certificate says until when a certificate that may be served is valid.
 type Certificate struct {
@@ -103,10 +99,9 @@ type Certificate struct {
 }
 
 // Certificates are those that handshakes may choose from, by source.
-func (p *Proxy) Certificates() []Certificate {
-	s := p.certs
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (p *Proxy) Certificates() []Certificate { return p.certs.told.Load().certificates }
+
+func (s *certStore) certificates() []Certificate {
 	found := map[string]Certificate{}
 	add := func(f *certFile) {
 		if f != nil && f.cert != nil {

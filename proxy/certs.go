@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"maps"
 	"slices"
 	"sync"
@@ -14,22 +15,30 @@ import (
 	"marathon-lb/internal/route"
 )
 
-// certStore has the certificates that anything served names, and reads them again when they change. Handshakes look into its view and
-// never wait for a file.
+// certStore has the certificates that anything served names, and reads them again when they change. Handshakes look into its view, questions
+// into its account: neither waits for a file. A change of the table waits only if it names other certificates, which it has to have read.
 type certStore struct {
 	zap    *zap.Logger
 	common []string           // paths of the flag's and the environment's certificates, in order
 	pems   map[string]CertPEM // the environment's, by path
+	made   string             // path that stands for the self-signed one if no variable has it, empty if none does
 	view   atomic.Pointer[certView]
+	told   atomic.Pointer[certAccount]
 	every  time.Duration
 
-	mu        sync.Mutex
-	listeners map[string]certUser // that speak TLS, by bind address
-	backends  map[string]certUser // that have certificates, by name
-	sources   map[string]*certSource
-	own       *certFile // self-signed, made when it is first needed
-	made      string    // path that stands for it if no variable has it, empty if none does
-	problems  []route.Problem
+	mu    sync.Mutex
+	users certUsers
+
+	looking sync.Mutex // at files, one at a time; taken before mu
+	sources map[string]*certSource
+	own     *certFile // self-signed, made when it is first needed
+}
+
+// certAccount is what there is to be said of the certificates since the last look. It does not change.
+type certAccount struct {
+	problems     []route.Problem
+	certificates []Certificate
+	own          *tls.Certificate // signed by itself, nil if there is none
 }
 
 // ownPath is where Marathon-LB wrote a certificate signed by itself if it was given none, and where labels look for it.
@@ -38,7 +47,7 @@ const ownPath = "/etc/ssl/cert.pem"
 func newCertStore(o Options, log *zap.Logger) *certStore {
 	s := &certStore{
 		zap: log, every: cmp.Or(o.CertPoll, 2*time.Second), common: slices.Clone(o.SSLCerts), pems: map[string]CertPEM{},
-		listeners: map[string]certUser{}, backends: map[string]certUser{}, sources: map[string]*certSource{},
+		users: certUsers{listeners: map[string]certUser{}, backends: map[string]certUser{}}, sources: map[string]*certSource{},
 	}
 	for _, p := range o.CertPEMs {
 		s.pems[p.Path] = p
@@ -53,6 +62,7 @@ func newCertStore(o Options, log *zap.Logger) *certStore {
 		s.common = []string{ownPath}
 	}
 	s.view.Store(&certView{})
+	s.told.Store(&certAccount{})
 	return s
 }
 
@@ -65,9 +75,9 @@ func (s *certStore) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			s.mu.Lock()
+			s.looking.Lock()
 			s.refresh(now, false)
-			s.mu.Unlock()
+			s.looking.Unlock()
 		}
 	}
 }
@@ -75,8 +85,8 @@ func (s *certStore) run(ctx context.Context) {
 // Reread reads all files of certificates again, now. One that turned bad leaves the certificate that was served in use.
 func (p *Proxy) Reread() {
 	s := p.certs
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.looking.Lock()
+	defer s.looking.Unlock()
 	for _, source := range s.sources {
 		for _, f := range source.files {
 			f.read = time.Time{} // as it is not known when, the text decides
@@ -85,10 +95,13 @@ func (p *Proxy) Reread() {
 	s.refresh(time.Now(), false)
 }
 
-// refresh reads what may have changed. rebuild says that the users have.
+// refresh reads what may have changed. rebuild says that the users have. The caller has looking, and not mu: files may be slow.
 func (s *certStore) refresh(now time.Time, rebuild bool) {
+	s.mu.Lock()
+	users := s.users.clone()
+	s.mu.Unlock()
 	sources := map[string]*certSource{}
-	for _, u := range s.users() {
+	for _, u := range users.all() {
 		for _, path := range s.paths(u) {
 			if sources[path] == nil {
 				sources[path] = s.source(path)
@@ -98,9 +111,13 @@ func (s *certStore) refresh(now time.Time, rebuild bool) {
 	}
 	s.sources = sources
 	if rebuild {
-		s.view.Store(s.newView())
+		s.view.Store(s.newView(users))
 	}
-	s.problems = s.findProblems(now)
+	told := &certAccount{problems: s.findProblems(users, now), certificates: s.certificates()}
+	if s.own != nil {
+		told.own = s.own.cert
+	}
+	s.told.Store(told)
 }
 
 // paths are where a user's certificates come from.
@@ -126,9 +143,9 @@ func (s *certStore) source(path string) *certSource {
 }
 
 // newView is the view of the certificates as they are known now.
-func (s *certStore) newView() *certView {
+func (s *certStore) newView(users certUsers) *certView {
 	v := &certView{listeners: map[string]*certSet{}, hosts: map[string]*certSet{}}
-	for bind, u := range s.listeners {
+	for bind, u := range users.listeners {
 		if len(u.paths) > 0 {
 			v.listeners[bind] = s.set(u.paths)
 		} else if v.common == nil {
@@ -136,9 +153,9 @@ func (s *certStore) newView() *certView {
 		}
 	}
 	wanted := map[string][]string{} // paths by host
-	for _, name := range slices.Sorted(maps.Keys(s.backends)) {
-		for _, host := range s.backends[name].hosts {
-			wanted[host] = append(wanted[host], s.backends[name].paths...)
+	for _, name := range slices.Sorted(maps.Keys(users.backends)) {
+		for _, host := range users.backends[name].hosts {
+			wanted[host] = append(wanted[host], users.backends[name].paths...)
 		}
 	}
 	for host, paths := range wanted {

@@ -215,6 +215,21 @@ func TestAFileThatIsWrittenTwiceWithinOneTickOfItsClockIsReadTwice(t *testing.T)
 	eventually(t, "what was written last is served", func() bool { return served(port, "") == "second.example" })
 }
 
+func TestAFileThatIsSlowToReadKeepsNobodyWaitingWhoDoesNotNeedIt(t *testing.T) {
+	a := newAuthority(t)
+	r, port, other := newRig(t, proxy.Options{SSLCerts: []string{a.file("a.example")}, CertPoll: soon}), freePort(t), freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{https(port)}})
+	release := r.HoldCertFiles()
+	defer release()
+	r.apply(service(route.HTTP, other, named(t, "app")))
+	if _, body := get(t, url(other, "/")); body != "app" {
+		t.Errorf("got %q", body)
+	}
+	if got := served(port, "a.example"); got != "a.example" || len(r.Problems()) != 0 || len(r.Certificates()) != 1 {
+		t.Errorf("got %s, problems %+v, certificates %+v", got, r.Problems(), r.Certificates())
+	}
+}
+
 func TestOfTwoCertificatesForAHostTheClientGetsOneItCanUse(t *testing.T) {
 	a := newAuthority(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -22,31 +22,59 @@ func (u certUser) equal(v certUser) bool {
 // certsFlag is whom a problem with a certificate for all names.
 const certsFlag = "--ssl-certs"
 
+// certUsers are all of them.
+type certUsers struct {
+	listeners map[string]certUser // that speak TLS, by bind address
+	backends  map[string]certUser // that have certificates, by name
+}
+
+func (u certUsers) clone() certUsers {
+	return certUsers{maps.Clone(u.listeners), maps.Clone(u.backends)}
+}
+
+// all are the users in a steady order.
+func (u certUsers) all() []certUser {
+	var all []certUser
+	for _, users := range []map[string]certUser{u.listeners, u.backends} {
+		for _, key := range slices.Sorted(maps.Keys(users)) {
+			all = append(all, users[key])
+		}
+	}
+	return all
+}
+
 // use takes note of what the next table will need, and reads what is new, before that table is served.
 func (s *certStore) use(c route.Change) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	changed := false
-	for _, bind := range c.DropListeners {
-		changed = note(s.listeners, route.BindText(bind), certUser{}, false) || changed
-	}
-	for _, l := range c.SetListeners {
-		u := certUser{label: certsFlag, paths: l.Certs}
-		if len(l.Certs) > 0 {
-			u.app, u.label = l.App, l.CertLabel
-		}
-		changed = note(s.listeners, route.BindText(l.Bind), u, l.TLS) || changed
-	}
-	for _, name := range c.DropBackends {
-		changed = note(s.backends, name, certUser{}, false) || changed
-	}
-	for _, b := range c.SetBackends {
-		u := certUser{app: b.App, label: b.CertLabel, paths: b.Certs, hosts: hostsOf(b)}
-		changed = note(s.backends, b.Name, u, len(b.Certs) > 0) || changed
-	}
-	if changed {
+	news := s.users.note(c)
+	s.mu.Unlock()
+	if news {
+		s.looking.Lock()
+		defer s.looking.Unlock()
 		s.refresh(time.Now(), true)
 	}
+}
+
+// note notes the users that a change brings and takes, and says whether they are news.
+func (u certUsers) note(c route.Change) (changed bool) {
+	for _, bind := range c.DropListeners {
+		changed = note(u.listeners, route.BindText(bind), certUser{}, false) || changed
+	}
+	for _, l := range c.SetListeners {
+		user := certUser{label: certsFlag, paths: l.Certs}
+		if len(l.Certs) > 0 {
+			user.app, user.label = l.App, l.CertLabel
+		}
+		changed = note(u.listeners, route.BindText(l.Bind), user, l.TLS) || changed
+	}
+	for _, name := range c.DropBackends {
+		changed = note(u.backends, name, certUser{}, false) || changed
+	}
+	for _, b := range c.SetBackends {
+		user := certUser{app: b.App, label: b.CertLabel, paths: b.Certs, hosts: hostsOf(b)}
+		changed = note(u.backends, b.Name, user, len(b.Certs) > 0) || changed
+	}
+	return changed
 }
 
 // note notes a user, or that there is none, and says whether that is news.
@@ -69,15 +97,4 @@ func hostsOf(b route.BackendSpec) []string {
 		}
 	}
 	return hosts
-}
-
-// users are all users in a steady order.
-func (s *certStore) users() []certUser {
-	var all []certUser
-	for _, users := range []map[string]certUser{s.listeners, s.backends} {
-		for _, key := range slices.Sorted(maps.Keys(users)) {
-			all = append(all, users[key])
-		}
-	}
-	return all
 }

@@ -16,6 +16,12 @@ func (b *Budget) Take(now time.Time, inFlight int64) bool { return b.take(now, i
 // ReadPEM is for tests, the fuzz test among them.
 var ReadPEM = readPEM
 
+// HoldCertFiles is a look at certificates whose files do not come, until it is released.
+func (p *Proxy) HoldCertFiles() (release func()) {
+	p.certs.looking.Lock()
+	return p.certs.looking.Unlock
+}
+
 // MostProbes is how many probes may be under way.
 const MostProbes = mostProbes
 

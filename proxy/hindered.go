@@ -85,11 +85,8 @@ func (s *certStore) shown(l route.ListenerSpec, host string, now time.Time) stri
 		return ""
 	}
 	text := "for " + strings.Join(names(c.Leaf), ", ")
-	s.mu.Lock()
-	own := s.own != nil && s.own.cert == c
-	s.mu.Unlock()
 	switch {
-	case own:
+	case c == s.told.Load().own:
 		return "there is none: one that is signed by itself is shown, and clients refuse it; see --ssl-certs and HAPROXY_{n}_SSL_CERT"
 	case host != "" && c.Leaf.VerifyHostname(host) != nil:
 		text += ", not for " + host + ": clients refuse it"

@@ -104,10 +104,10 @@ func (p *Proxy) Apply(c route.Change) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.DrainTimeout = p.o.DrainTimeout
+	p.certs.use(c) // which read files: no request waits for that
+	p.pages.use(c)
 	p.swapping.Lock()
 	next, diff := route.Build(p.table.Load(), c)
-	p.certs.use(c)
-	p.pages.use(c)
 	errs := p.openAll(diff.Open)
 	p.table.Store(next)
 	p.swapping.Unlock()
