@@ -50,7 +50,7 @@ func Explain(t *route.Table, o *Options, q route.Question) (*route.Way, error) {
 		w.Backend = a.Backend.Stand()
 		r.lead(w, a.Backend)
 	}
-	w.Refusal = cmp.Or(r.mismatch(s), r.refusal(t, l, a))
+	w.Refusal = cmp.Or(r.mismatch(s), r.refusal(l, a))
 	return w, nil
 }
 
@@ -172,7 +172,7 @@ func refused(f Failure, why string) *route.Refusal {
 
 // refusal is what the client gets in place of a server, in the order in which an exchange asks: password, decide, directives,
 // servers.
-func (r *inquiry) refusal(t *route.Table, l *route.Listener, a Action) *route.Refusal {
+func (r *inquiry) refusal(l *route.Listener, a Action) *route.Refusal {
 	var no *route.Refusal
 	switch {
 	case a.Auth != nil && !r.shown:

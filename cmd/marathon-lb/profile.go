@@ -16,6 +16,7 @@ func profile(file string) (stop func(), err error) {
 		return nil, fmt.Errorf("profile of the processor time: %w", err)
 	}
 	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
 		return nil, fmt.Errorf("profile of the processor time: %w", err)
 	}
 	return func() { pprof.StopCPUProfile(); f.Close() }, nil

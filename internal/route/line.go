@@ -1,6 +1,7 @@
 package route
 
 import (
+	"container/list"
 	"sync"
 	"sync/atomic"
 )
@@ -10,16 +11,15 @@ import (
 type Line struct {
 	inside, waiting atomic.Int64
 
-	mu          sync.Mutex
-	first, last *Place
+	mu    sync.Mutex
+	queue list.List // of *Place
 }
 
 // Place is a place in a line, which is given up exactly once.
 type Place struct {
-	line       *Line
-	call       func(*Place)
-	prev, next *Place
-	called     bool
+	line *Line
+	call func(*Place)
+	at   *list.Element // in the line's queue, nil once it is called
 }
 
 // Enter goes in, if there is room for one more of most and nobody waits. Who is in has to Leave.
@@ -46,13 +46,7 @@ func (l *Line) Wait(most, longest int64, call func(*Place)) *Place {
 		return nil
 	}
 	l.mu.Lock()
-	p.prev = l.last
-	if l.last != nil {
-		l.last.next = p
-	} else {
-		l.first = p
-	}
-	l.last = p
+	p.at = l.queue.PushBack(p)
 	l.mu.Unlock()
 	l.next(most) // who was in may have left before we were in line
 	return p
@@ -69,36 +63,27 @@ func (l *Line) Leave(most int64) {
 // next calls the first in line if there is room.
 func (l *Line) next(most int64) {
 	l.mu.Lock()
-	p := l.first
-	if p == nil || !l.take(most) {
+	first := l.queue.Front()
+	if first == nil || !l.take(most) {
 		l.mu.Unlock()
 		return
 	}
+	p := first.Value.(*Place)
 	l.remove(p)
-	p.called = true
 	l.mu.Unlock()
 	p.call(p)
 }
 
 func (l *Line) remove(p *Place) {
-	if p.prev != nil {
-		p.prev.next = p.next
-	} else {
-		l.first = p.next
-	}
-	if p.next != nil {
-		p.next.prev = p.prev
-	} else {
-		l.last = p.prev
-	}
-	p.prev, p.next = nil, nil
+	l.queue.Remove(p.at)
+	p.at = nil
 	l.waiting.Add(-1)
 }
 
 // GiveUp gives the place up: whoever has it waits no more, or goes out if its turn has come meanwhile.
 func (p *Place) GiveUp(most int64) {
 	p.line.mu.Lock()
-	called := p.called
+	called := p.at == nil
 	if !called {
 		p.line.remove(p)
 	}
