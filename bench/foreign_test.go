@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"marathon-lb/bench/internal/load"
+	"marathon-lb/internal/testkit"
 )
 
 // This program begins itself as its children, so the tests' program must be able to be them too.
@@ -33,34 +33,15 @@ func TestMain(m *testing.M) {
 
 // strange is a server that does with each request what it likes; false closes the connection.
 func strange(t *testing.T, answer func(net.Conn) bool) *contender {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	t.Cleanup(func() {
-		l.Close()
-		all.Wait()
-	})
-	all.Go(func() {
+	at := testkit.Serve(t, func(c net.Conn) {
+		in := bufio.NewReader(c)
 		for {
-			c, err := l.Accept()
-			if err != nil {
+			if _, err := http.ReadRequest(in); err != nil || !answer(c) {
 				return
 			}
-			all.Go(func() {
-				defer c.Close()
-				in := bufio.NewReader(c)
-				for {
-					if _, err := http.ReadRequest(in); err != nil || !answer(c) {
-						return
-					}
-				}
-			})
 		}
 	})
-	return &contender{http: netip.MustParseAddrPort(l.Addr().String()), pids: []int{os.Getpid()}}
+	return &contender{http: at, pids: []int{os.Getpid()}}
 }
 
 // say answers with so many pieces.

@@ -32,13 +32,22 @@ func read(t *testing.T, name string) []marathon.App {
 	return apps
 }
 
-func TestEverySampleOfAppsIsRead(t *testing.T) {
+// samples are the names of the files with apps as Marathon tells of them.
+func samples(t testing.TB) []string {
+	t.Helper()
 	names, err := filepath.Glob("testdata/apps/*.json")
 	if err != nil || len(names) < 20 {
 		t.Fatalf("samples: %v %v", names, err)
 	}
-	for _, name := range names {
-		for _, a := range read(t, filepath.Base(name)) {
+	for i, name := range names {
+		names[i] = filepath.Base(name)
+	}
+	return names
+}
+
+func TestEverySampleOfAppsIsRead(t *testing.T) {
+	for _, name := range samples(t) {
+		for _, a := range read(t, name) {
 			if a.ID == "" || a.Version == "" || len(a.Notes) > 0 || a.Labels == nil {
 				t.Errorf("%s: %+v", name, a)
 			}

@@ -68,12 +68,7 @@ func compile(o marathon.Options, apps ...marathon.App) (*marathon.Compiler, rout
 //   - v1.9-app-rolling-deploy: a task whose readiness check fails waits;
 //   - v1.9-edge-cases: of the services with one vhost, Marathon-LB serves the first silently; here the others are told.
 func TestSamplesGiveTheServicesTheReferencePredicts(t *testing.T) {
-	names, err := filepath.Glob("testdata/apps/*.json")
-	if err != nil || len(names) < 20 {
-		t.Fatalf("samples: %v %v", names, err)
-	}
-	for _, name := range names {
-		name = filepath.Base(name)
+	for _, name := range samples(t) {
 		t.Run(name, func(t *testing.T) {
 			testkit.Golden(t, filepath.Join("testdata", "services", strings.TrimSuffix(name, ".json")+".txt"), account(compile(external(), read(t, name)...)))
 		})

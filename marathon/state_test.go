@@ -11,12 +11,8 @@ import (
 )
 
 func TestAnAppThatIsWrittenIsReadAsItWas(t *testing.T) {
-	names, err := filepath.Glob("testdata/apps/*.json")
-	if err != nil || len(names) < 20 {
-		t.Fatalf("samples: %v %v", names, err)
-	}
-	for _, name := range names {
-		for _, want := range read(t, filepath.Base(name)) {
+	for _, name := range samples(t) {
+		for _, want := range read(t, name) {
 			text, err := json.Marshal(want)
 			if err != nil {
 				t.Fatal(err)

@@ -13,13 +13,13 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"marathon-lb/internal/route"
+	"marathon-lb/internal/testkit"
 	"marathon-lb/proxy"
 )
 
@@ -43,30 +43,9 @@ func (r *rig) verdict(s *route.Server) *route.Checked {
 	return s.Checked()
 }
 
-// speak is a task that takes connections and has say do with each.
-func speak(t *testing.T, say func(net.Conn)) netip.AddrPort {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { defer c.Close(); say(c) })
-		}
-	})
-	t.Cleanup(func() { l.Close(); all.Wait() })
-	return netip.MustParseAddrPort(l.Addr().String())
-}
-
 // after reads a request's head and then sends bytes.
 func after(t *testing.T, answer string) netip.AddrPort {
-	return speak(t, func(c net.Conn) {
+	return testkit.Serve(t, func(c net.Conn) {
 		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
 			io.WriteString(c, answer)
 		}
@@ -75,7 +54,7 @@ func after(t *testing.T, answer string) netip.AddrPort {
 
 // silent is a task that takes connections and never says a word.
 func silent(t *testing.T) netip.AddrPort {
-	return speak(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	return testkit.Serve(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 }
 
 func status(t *testing.T, code int) netip.AddrPort {
@@ -150,7 +129,7 @@ func TestWhatProbesFind(t *testing.T) {
 		{"a head without end", "HTTP", route.HTTP, 0, after(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 100<<10)), route.L7RSP, 0, "Unexpected EOF"},
 		{"a server that closes", "HTTP", route.HTTP, 0, after(t, ""), route.L7RSP, 0, "Unexpected EOF"},
 		{"a server that stalls", "HTTP", route.HTTP, quick, silent(t), route.L7TOUT, 0, ""},
-		{"a server that stalls in the head", "HTTP", route.HTTP, quick, speak(t, func(c net.Conn) {
+		{"a server that stalls in the head", "HTTP", route.HTTP, quick, testkit.Serve(t, func(c net.Conn) {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nX: ")
 			io.Copy(io.Discard, c)
 		}), route.L7TOUT, 0, ""},
@@ -190,7 +169,7 @@ func TestWhatProbesFind(t *testing.T) {
 func TestAProbeIsAnOrdinaryRequest(t *testing.T) {
 	r, port := newRig(t, proxy.Options{}), freePort(t)
 	asked := make(chan string, 100)
-	s := speak(t, func(c net.Conn) {
+	s := testkit.Serve(t, func(c net.Conn) {
 		var head bytes.Buffer
 		if _, err := http.ReadRequest(bufio.NewReader(io.TeeReader(c, &head))); err == nil {
 			asked <- head.String()
@@ -218,7 +197,7 @@ func TestAProbeGoesToItsOwnPort(t *testing.T) {
 func TestAProbeOfAConnectionLeavesNothingBehind(t *testing.T) {
 	r, port := newRig(t, proxy.Options{}), freePort(t)
 	ends := make(chan error, 1000)
-	r.apply(probed(service(route.TCP, port, speak(t, func(c net.Conn) {
+	r.apply(probed(service(route.TCP, port, testkit.Serve(t, func(c net.Conn) {
 		_, err := io.Copy(io.Discard, c)
 		ends <- err
 	})), "TCP", "", true))

@@ -279,16 +279,7 @@ func TestAWebSocketOverTLSPassesMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.CloseNow()
-	c.SetReadLimit(-1)
-	for _, size := range []int{1, 200, 100_000} {
-		message := bytes.Repeat([]byte{'x'}, size)
-		if err := c.Write(ctx, websocket.MessageBinary, message); err != nil {
-			t.Fatal(err)
-		}
-		if _, got, err := c.Read(ctx); err != nil || !bytes.Equal(got, message) {
-			t.Fatalf("%d bytes came back of %d, %v", len(got), size, err)
-		}
-	}
+	converse(ctx, t, c)
 	c.Close(websocket.StatusNormalClosure, "")
 	b := r.Table().Backend(fmt.Sprintf("app_%d", port))
 	eventually(t, "its end is counted", func() bool { return b.Servers[0].InFlight() == 0 && b.Stats.Sum(route.Resp1xx) == 1 })

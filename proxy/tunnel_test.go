@@ -124,15 +124,9 @@ func echoMessages(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func TestAWebSocketPassesMessages(t *testing.T) {
-	r, port := newRig(t, proxy.Options{}), freePort(t)
-	r.apply(service(route.HTTP, port, task(t, echoMessages)))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	c, _, err := websocket.Dial(ctx, fmt.Sprintf("ws://127.0.0.1:%d/", port), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+// converse sends messages, small and large, to an app that echoes them.
+func converse(ctx context.Context, t *testing.T, c *websocket.Conn) {
+	t.Helper()
 	c.SetReadLimit(-1)
 	for _, size := range []int{1, 200, 100_000} {
 		message := bytes.Repeat([]byte{'x'}, size)
@@ -143,6 +137,18 @@ func TestAWebSocketPassesMessages(t *testing.T) {
 			t.Fatalf("%d bytes came back of %d, %v", len(got), size, err)
 		}
 	}
+}
+
+func TestAWebSocketPassesMessages(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, task(t, echoMessages)))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, fmt.Sprintf("ws://127.0.0.1:%d/", port), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	converse(ctx, t, c)
 	b := r.Table().Backend(fmt.Sprintf("app_%d", port))
 	if b.Servers[0].InFlight() != 1 {
 		t.Error("an open WebSocket is not counted in scur")

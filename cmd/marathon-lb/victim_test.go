@@ -14,9 +14,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"marathon-lb/internal/testkit"
 )
 
 // victim is the program as a process of its own, in front of servers that cost next to nothing.
@@ -136,42 +137,10 @@ func silentServer(t *testing.T) string {
 
 // leanly serves connections, a goroutine each, for as long as serve says true.
 func leanly(t *testing.T, serve func(c net.Conn, in *bufio.Reader) bool) string {
-	l, err := net.Listen("tcp", loopback(0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mu sync.Mutex
-	open := map[net.Conn]bool{}
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open[c] = true
-			mu.Unlock()
-			running.Go(func() {
-				for in := bufio.NewReader(c); serve(c, in); {
-				}
-				c.Close()
-				mu.Lock()
-				delete(open, c)
-				mu.Unlock()
-			})
+	return testkit.Serve(t, func(c net.Conn) {
+		for in := bufio.NewReader(c); serve(c, in); {
 		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		mu.Lock()
-		for c := range open {
-			c.Close()
-		}
-		mu.Unlock()
-		running.Wait()
-	})
-	return l.Addr().String()
+	}).String()
 }
 
 // leanHead reads a request's head: what its path begins with, and how long its body is.

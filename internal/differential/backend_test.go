@@ -9,8 +9,9 @@ import (
 	"net/http/httputil"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
+
+	"marathon-lb/internal/testkit"
 )
 
 // seen is a request as a server got it.
@@ -23,72 +24,11 @@ type seen struct {
 
 // startServers opens so many servers that tell in a field of each answer what they got, and gives their ports.
 func startServers(t *testing.T, n int) []int {
-	t.Helper()
 	var ports []int
-	var all sync.WaitGroup
-	var listeners []net.Listener
-	conns := &openConns{}
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		listeners = append(listeners, l)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-		all.Go(func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				conns.add(c)
-				all.Go(func() { defer conns.close(c); serveEcho(c) })
-			}
-		})
+		ports = append(ports, int(testkit.Serve(t, serveEcho).Port()))
 	}
-	t.Cleanup(func() {
-		for _, l := range listeners {
-			l.Close()
-		}
-		conns.closeAll()
-		all.Wait()
-	})
 	return ports
-}
-
-// openConns are connections to be closed in the end.
-type openConns struct {
-	mu   sync.Mutex
-	all  map[net.Conn]bool
-	over bool
-}
-
-func (o *openConns) add(c net.Conn) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.all == nil {
-		o.all = map[net.Conn]bool{}
-	}
-	if o.over {
-		c.Close()
-	}
-	o.all[c] = true
-}
-
-func (o *openConns) close(c net.Conn) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.all, c)
-	c.Close()
-}
-
-func (o *openConns) closeAll() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.over = true
-	for c := range o.all {
-		c.Close()
-	}
 }
 
 // serveEcho answers requests until the connection ends. What a request's fields Want-Status, Want-Location, and Want-Field ask for, its

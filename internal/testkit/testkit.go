@@ -2,11 +2,15 @@
 package testkit
 
 import (
+	"context"
 	"flag"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -43,6 +47,32 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("not within 20 s: %s", what)
 		}
 	}
+}
+
+// Serve accepts connections on loopback, each of which serve has for itself until it returns. The end of the test closes them.
+func Serve(t testing.TB, serve func(net.Conn)) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	ctx, stop := context.WithCancel(context.Background())
+	running.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() {
+				defer c.Close()
+				defer context.AfterFunc(ctx, func() { c.Close() })()
+				serve(c)
+			})
+		}
+	})
+	t.Cleanup(func() { stop(); l.Close(); running.Wait() })
+	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 // Program is the path of one that a test cannot do without. Where it is missing the test is skipped, and says what was not tested; but
