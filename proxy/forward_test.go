@@ -16,13 +16,32 @@ import (
 	"testing"
 
 	"marathon-lb/internal/route"
-	"marathon-lb/internal/testkit"
 	"marathon-lb/proxy"
 )
 
 // rawTask serves each connection with a script.
 func rawTask(t *testing.T, script func(c net.Conn, r *bufio.Reader)) netip.AddrPort {
-	return testkit.Serve(t, func(c net.Conn) { script(c, bufio.NewReader(c)) })
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				script(c, bufio.NewReader(c))
+			}()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 // head reads a request's head as it came over the wire.
