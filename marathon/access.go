@@ -2,7 +2,6 @@ package marathon
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -29,12 +28,9 @@ func (s *service) setAuth(set setting) {
 // hidden stands for a value that a page open to all should not show.
 const hidden = "(not shown)"
 
-// secret is what values have in which a password is to be expected: users of a template, fields of a request, hashes.
-var secret = regexp.MustCompile(`(?i)passw|authorization|\bauth\s|\$(1|2[aby]?|5|6)\$`)
-
 // shown is the value of a label as problems may show it.
 func shown(name, value string) string {
-	if strings.HasSuffix(name, "_AUTH") || secret.MatchString(value) {
+	if strings.HasSuffix(name, "_AUTH") || route.Confidential(value) {
 		return hidden
 	}
 	return value

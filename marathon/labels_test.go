@@ -492,7 +492,8 @@ func TestNoProblemShowsAPasswordOrItsHash(t *testing.T) {
 		{"HAPROXY_AUTH", "realm:bob:TOPSECRET"}, {"HAPROXY_1_AUTH", "realm:bob:TOPSECRET"}, {"haproxy_0_auth", "realm:bob:TOPSECRET"},
 		{"HAPROXY_0_AUHT", "realm:bob:TOPSECRET"}, {"HAPROXY_0_PASSWORD_FOR_ALL", "realm:bob:$6$salt$TOPSECRET"},
 		{"HAPROXY_0_USERLIST_HEAD", "userlist user_{backend}\n  user bob insecure-password TOPSECRET\n"},
-		{"HAPROXY_0_BACKEND_HTTP_OPTIONS", "  reqadd Authorization:\\ Basic\\ TOPSECRET\n"}, {"HAPROXY_0_BACKEND_HEAD", "  stats auth admin:TOPSECRET\n"},
+		{"HAPROXY_0_BACKEND_HTTP_OPTIONS", "  reqadd Authorization:\\ Basic\\ TOPSECRET\n"}, {"HAPROXY_0_BACKEND_HTTP_OPTIONS", "  reqadd X-Api-Key:\\ TOPSECRET\n"},
+		{"HAPROXY_0_BACKEND_HEAD", "  stats auth admin:TOPSECRET\n"},
 	} {
 		compiler, _ := compile(external(), web("/a", 10000, c[0], c[1]))
 		if got := fmt.Sprint(compiler.Problems()); !strings.Contains(got, "(not shown)") || strings.Contains(got, "TOPSECRET") {

@@ -6,6 +6,7 @@ import "regexp"
 // parameter is, and not where it is part of a path or of an ACL's name. Authorization counts everywhere, for nobody else uses the word.
 var secret = regexp.MustCompile(`(?i)authorization` +
 	`|(?:^|[\s"'(?&\\])(?:cookie|[a-z0-9-]*(?:token|secret|passw(?:or)?d|(?:api|access|account|auth|client|functions|private|shared|subscription)[-_]?key)(?:-[a-z0-9-]*)?)(?:$|[\s"'),:=\\])` +
+	`|passw(?:or)?d\s*[=:]` +
 	`|\bbearer[\s\\]` + // as the value of whatever field
 	`|\bauth\s+\S+:` + // stats auth user:password
 	`|\$(?:1|2[abxy]?|5|6|y)\$`) // a hash of crypt(3)

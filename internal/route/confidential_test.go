@@ -27,6 +27,7 @@ func TestWhatMayHoldASecretIsConfidential(t *testing.T) {
 		`option httpchk GET /health HTTP/1.0\r\nX-Api-Key:\ 0123`,
 		`http-request set-path /x?access_key=0123`,
 		`X-Secret`,
+		`DB_PASSWORD=0123`,
 		`userlist u` + "\n" + `  user bob insecure-password 0123`,
 		`user bob password $5$saltsalt$0123`,
 		`stats auth admin:0123`,
