@@ -2,6 +2,10 @@
 # Runs of each fuzz target. A count: with a time, go test now and then reports its end as a failure, until Go 1.27 (golang/go#75804).
 FUZZTIME = 50000x
 
+# A failure before a pipe is one.
+SHELL = /bin/bash
+.SHELLFLAGS = -o pipefail -c
+
 .PHONY: build test race lint fuzz soak differential rolling kills sticky tunnels late life bench profile demo docs
 
 # One static program in bin/.
