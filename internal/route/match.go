@@ -14,7 +14,7 @@ type bound struct {
 	group   string // of the backend's Canary
 }
 
-// compare ranks rules: the first that matches wins (decisions.md, "ties"). The first of ranks that differs decides.
+// compare ranks rules: the first that matches wins. The first of ranks that differs decides.
 func (e *bound) compare(f *bound) int {
 	r := e.ranks(f)
 	return cmp.Or(r[:]...)
