@@ -23,6 +23,12 @@ func TestWhatMayHoldASecretIsConfidential(t *testing.T) {
 		`acl known req.fhdr(x-shared-secret,1) -m str 0123`,
 		`acl known url_param(api_key) -m str 0123`,
 		`acl known req.cook(token) 0123`,
+		`acl known req.hdr(Cookie) -m sub 0123`,
+		`reqadd Cookie:\ 0123`,
+		`option httpchk GET / HTTP/1.0\r\nCookie:\ 0123`,
+		`reqidel ^Cookie:.*admin`,
+		`reqidel ^X-Api-Key:`,
+		`Cookie`,
 		`reqadd X-Api-Key:\ 0123`,
 		`option httpchk GET /health HTTP/1.0\r\nX-Api-Key:\ 0123`,
 		`http-request set-path /x?access_key=0123`,
@@ -53,6 +59,9 @@ func TestWhatMayHoldASecretIsConfidential(t *testing.T) {
 		`http-request replace-path ^/a$ /b`,
 		`http-request auth realm x`,
 		`X-A`,
+		`cookie SRV rewrite`,
+		`server {serverName} {host_ipv4}:{port} cookie {cookieOptions}`,
+		`rspirep ^Set-Cookie:\ (.*) Set-Cookie:\ \1`,
 	} {
 		if route.Confidential(text) {
 			t.Errorf("%q is hidden", text)
