@@ -165,6 +165,42 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 	}
 }
 
+func TestTemplatesOfSharedFrontendsCountForWhatTheirBindLinesAskFor(t *testing.T) {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll("templates", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join("templates", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("HAPROXY_HTTP_FRONTEND_HEAD", "frontend marathon_http_in\n  bind *:80 accept-proxy\n  mode http\n")
+	put("HAPROXY_HTTPS_GROUPED_VHOST_FRONTEND_HEAD", "frontend {name}\n  bind abns@{name} accept-proxy ssl {sslCerts}{bindOpts}\n")
+	put("HAPROXY_HTTPS_GROUPED_FRONTEND_HEAD", "frontend x\n  bind *:443 accept-proxy\n")
+	proxied := route.BindOptions{AcceptProxy: true}
+	for _, c := range []struct {
+		args, env string
+		want      map[string]route.BindOptions
+	}{
+		{"", "", map[string]route.BindOptions{route.HTTPIn: proxied}},
+		{" --group-https-by-vhost", "", map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: proxied}},
+		{"", `HAPROXY_HTTP_FRONTEND_HEAD=frontend x\n  bind *:80\n`, map[string]route.BindOptions{}},
+		{"", `HAPROXY_HTTP_FRONTEND_HEAD=frontend x\n  bind *:80 accept-proxy\n  bind *:81\n`, map[string]route.BindOptions{}}, // of which we have one
+		{"", `HAPROXY_HTTPS_FRONTEND_HEAD=frontend x\n  bind *:443 accept-proxy ssl {sslCerts}`, map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: proxied}},
+		{"", `HAPROXY_HTTP_FRONTEND_APPID_HEAD=frontend x\n  bind *:9091 accept-proxy`, map[string]route.BindOptions{route.HTTPIn: proxied, route.AppIDIn: proxied}},
+	} {
+		parsed := parse(t, "sse --group x"+c.args, c.env)
+		for _, l := range parsed.Marathon.Listeners() {
+			if l.Options != c.want[l.Name] {
+				t.Errorf("%s %s: %s", c.args, c.env, l)
+			}
+		}
+	}
+}
+
 func TestTemplatesForAllServicesComeFromFoldersAndTheEnvironment(t *testing.T) {
 	folder, sandbox := t.TempDir(), t.TempDir()
 	t.Chdir(folder)

@@ -83,7 +83,6 @@ var bindWords = map[string]struct {
 }{
 	"alpn":                  {1, "HTTP/1.1 is what is offered"},
 	"npn":                   {1, "HTTP/1.1 is what is offered"},
-	"accept-proxy":          {0, "not carried out yet: connections that begin with a PROXY line fail"},
 	"ciphers":               {1, "Go's choice of suites is used"},
 	"ciphersuites":          {1, "Go's choice of suites is used"},
 	"curves":                {1, "Go's choice of curves is used"},
@@ -122,6 +121,8 @@ func (s *service) setBindOptions(set setting) {
 		switch known, ok := bindWords[word]; {
 		case word == "ssl":
 			s.tls = true
+		case word == "accept-proxy":
+			s.bindOptions.AcceptProxy = true
 		case word == "crt" && len(words) > 0:
 			s.useCert(set, words[0])
 			words = words[1:]

@@ -126,6 +126,9 @@ func TestLabelsThatAreCarriedOut(t *testing.T) {
 		{[]string{"HAPROXY_0_BIND_OPTIONS", "ssl crt /x.pem no-sslv3"}, front, "tls crt=/x.pem", ""},
 		{[]string{"HAPROXY_0_BIND_OPTIONS", "ssl"}, front, "tls", ""},
 		{[]string{"HAPROXY_0_BIND_OPTIONS", "alpn h2,http/1.1"}, front, "", "HAPROXY_0_BIND_OPTIONS=alpn has no effect: HTTP/1.1"},
+		{[]string{"HAPROXY_0_BIND_OPTIONS", "accept-proxy"}, front, "accept-proxy", ""},
+		{[]string{"HAPROXY_0_BIND_OPTIONS", "ssl crt /x.pem accept-proxy"}, front, "tls crt=/x.pem accept-proxy", ""},
+		{[]string{"HAPROXY_0_FRONTEND_HEAD", "frontend {backend}\n  bind {bindAddr}:{servicePort} accept-proxy\n  mode {mode}\n"}, front, "accept-proxy", ""},
 		{[]string{"HAPROXY_0_BIND_OPTIONS", "v4v6 tfo name x"}, front, "", ""},
 		{[]string{"HAPROXY_0_BIND_OPTIONS", "turbo"}, front, "", `HAPROXY_0_BIND_OPTIONS="turbo" is no option`},
 

@@ -91,9 +91,9 @@ func (p *Proxy) newSecureConn(c net.Conn, o *port, l *route.Listener) *clientCon
 	return cc
 }
 
-// handshake hands a connection on when its handshake is done. It runs beside the acceptor, and whatever happens here concerns this
-// client alone. A port whose certificates could not be read accepts nobody.
-func (p *Proxy) handshake(hard context.Context, o *port, l *route.Listener, c *clientConn) {
+// handshake says whether the connection's handshake came to its end; else it is closed. It runs beside the acceptor, and whatever happens
+// here concerns this client alone. A port whose certificates could not be read accepts nobody.
+func (p *Proxy) handshake(o *port, l *route.Listener, c *clientConn) (done bool) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			p.zap.Error("a TLS handshake broke", zap.Any("fault", fault), zap.Stack("stack"))
@@ -102,7 +102,7 @@ func (p *Proxy) handshake(hard context.Context, o *port, l *route.Listener, c *c
 	}()
 	if c.wire.certs.empty() {
 		c.Close()
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(o.shaking, p.o.Timeouts.Handshake)
 	defer cancel()
@@ -113,10 +113,10 @@ func (p *Proxy) handshake(hard context.Context, o *port, l *route.Listener, c *c
 		}
 		p.zap.Debug("a TLS handshake came to nothing", zap.String("port", o.bind), zap.Stringer("client", c.RemoteAddr()), zap.Error(err))
 		c.Close()
-		return
+		return false
 	}
 	c.serverName = t.ConnectionState().ServerName
-	p.pass(hard, o, l, c)
+	return true
 }
 
 // selfSigned makes a certificate in the name of any host, as Marathon-LB's container did at start.

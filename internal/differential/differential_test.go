@@ -51,6 +51,9 @@ func (s set) spec() route.Spec {
 	}
 	change := c.Link(time.Now())
 	change.SetListeners = append(o.Listeners(), change.SetListeners...)
+	for i := range change.SetListeners { // some have a proxy in front
+		change.SetListeners[i].Options.AcceptProxy = i%3 == 0
+	}
 	table, _ := route.Build(route.NewTable(1), change)
 	return table.Spec()
 }

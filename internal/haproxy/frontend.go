@@ -31,7 +31,7 @@ func (w *writer) frontend(l route.ListenerSpec) {
 		tls = " ssl" + w.certWords(certs) + " alpn http/1.1"
 	}
 	w.section(about, "frontend %s from %s", name, base)
-	w.line("bind %s%s", bindText(l.Bind), tls)
+	w.line("bind %s%s", bindText(l.Bind), tls+l.Options.String())
 	for _, c := range w.o.Certs {
 		if l.TLS && len(l.Certs) == 0 && c.Variable != "" {
 			w.note("D-CONFIG-3: put the text of %s into %s", c.Variable, c.Path)
@@ -39,6 +39,14 @@ func (w *writer) frontend(l route.ListenerSpec) {
 	}
 	if l.TLS && l.Mode == route.HTTP {
 		w.line(`http-request set-var(txn.host) ssl_fc_sni,lower unless { var(txn.host) -m len gt 0 }`)
+	}
+	if l.Options.AcceptProxy {
+		rule := "http-request"
+		if l.Mode == route.TCP {
+			rule = "tcp-request content"
+		}
+		w.note("conditions see the port that was opened, whatever the PROXY header says")
+		w.line("%s set-dst-port int(%d)", rule, l.Bind.Port())
 	}
 	switch l.Entry {
 	case route.ByHost:
