@@ -126,7 +126,13 @@ func (s *service) setBindOptions(set setting) {
 		case word == "crt" && len(words) > 0:
 			s.useCert(set, words[0])
 			words = words[1:]
-		case word == "verify" && len(words) > 0 && words[0] == "none":
+		case word == "verify" && len(words) > 0:
+			if !s.setVerify(set, words[0]) {
+				return
+			}
+			words = words[1:]
+		case word == "ca-file" && len(words) > 0:
+			s.setCA(set, words[0])
 			words = words[1:]
 		case !ok && bindRestricts(word):
 			s.closed(set, word+" is not carried out, and it restricts access", "remove it only if the service may be open to all")

@@ -44,6 +44,7 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 	s.settleRewrite()
 	s.health, s.checkOf = h, h.check()
 	s.settleTemplates(h)
+	s.settleVerify()
 	s.settleCanary()
 	if s.ownRules == nil {
 		s.ownRules = s.rules()

@@ -35,6 +35,7 @@ type service struct {
 	hsts        bool
 	tls         bool // the service port speaks TLS
 	bindOptions route.BindOptions
+	verifyBy    setting // what asks for certificates of clients
 	certs       []string
 	certsBy     []string // the labels that name them
 	rewrite     route.Rewrite

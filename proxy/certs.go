@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"maps"
 	"slices"
 	"sync"
@@ -27,8 +28,9 @@ type certStore struct {
 	listeners map[string]certUser // that speak TLS, by bind address
 	backends  map[string]certUser // that have certificates, by name
 	sources   map[string]*certSource
-	own       *certFile // self-signed, made when it is first needed
-	made      string    // path that stands for it if no variable has it, empty if none does
+	signers   map[string]*certFile // of clients' certificates, by path
+	own       *certFile            // self-signed, made when it is first needed
+	made      string               // path that stands for it if no variable has it, empty if none does
 	problems  []route.Problem
 }
 
@@ -82,6 +84,9 @@ func (p *Proxy) Reread() {
 			f.read = time.Time{} // as it is not known when, the text decides
 		}
 	}
+	for _, f := range s.signers {
+		f.read = time.Time{}
+	}
 	s.refresh(time.Now(), false)
 }
 
@@ -97,6 +102,7 @@ func (s *certStore) refresh(now time.Time, rebuild bool) {
 		}
 	}
 	s.sources = sources
+	rebuild = s.readSigners(now) || rebuild
 	if rebuild {
 		s.view.Store(s.newView())
 	}
@@ -127,8 +133,11 @@ func (s *certStore) source(path string) *certSource {
 
 // newView is the view of the certificates as they are known now.
 func (s *certStore) newView() *certView {
-	v := &certView{listeners: map[string]*certSet{}, hosts: map[string]*certSet{}}
+	v := &certView{listeners: map[string]*certSet{}, hosts: map[string]*certSet{}, clients: map[string]*x509.CertPool{}}
 	for bind, u := range s.listeners {
+		if f := s.signers[u.signers()]; f != nil {
+			v.clients[bind] = f.pool
+		}
 		if len(u.paths) > 0 {
 			v.listeners[bind] = s.set(u.paths)
 		} else if v.common == nil {

@@ -16,6 +16,9 @@ func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	if x.action.Failure == OK && x.front.Spec.Mode != route.TCP { // since it was accepted; requests may have to show what bytes cannot
 		x.action.Failure = NoRoute
 	}
+	if c.unverified(x.front) {
+		x.action.Failure = Closed
+	}
 	if c.late {
 		x.action.Failure = NoMemory
 	}

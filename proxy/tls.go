@@ -54,10 +54,11 @@ func (p *Proxy) tlsConfig() *tls.Config {
 	http := c.Clone()
 	http.NextProtos = []string{onlyHTTP1}
 	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		if h.Conn.(*wire).listener.Mode == route.HTTP && slices.Contains(h.SupportedProtos, onlyHTTP1) {
-			return http, nil
+		w, config := h.Conn.(*wire), c
+		if w.listener.Mode == route.HTTP && slices.Contains(h.SupportedProtos, onlyHTTP1) {
+			config = http
 		}
-		return nil, nil
+		return w.verifying(config), nil
 	}
 	return c
 }
@@ -73,8 +74,9 @@ func (p *Proxy) certificateFor(h *tls.ClientHelloInfo) (*tls.Certificate, error)
 type wire struct {
 	net.Conn
 	listener route.ListenerSpec
-	certs    *certSet // not empty
-	heard    bool     // the client has said something; for the handshake's goroutine alone
+	certs    *certSet       // not empty
+	signers  *x509.CertPool // of clients' certificates, where those are asked for
+	heard    bool           // the client has said something; for the handshake's goroutine alone
 }
 
 func (w *wire) Read(b []byte) (int, error) {
@@ -85,14 +87,15 @@ func (w *wire) Read(b []byte) (int, error) {
 
 // newSecureConn is newClientConn for one that speaks TLS: what is counted is what comes out of it.
 func (p *Proxy) newSecureConn(c net.Conn, o *port, l *route.Listener) *clientConn {
-	w := &wire{Conn: c, listener: l.Spec, certs: p.certs.view.Load().of(l.Spec)}
+	v := p.certs.view.Load()
+	w := &wire{Conn: c, listener: l.Spec, certs: v.of(l.Spec), signers: v.signers(l.Spec)}
 	cc := p.newClientConn(tls.Server(w, p.tls), o, l.Stats)
 	cc.wire = w
 	return cc
 }
 
 // handshake says whether the connection's handshake came to its end; else it is closed. It runs beside the acceptor, and whatever happens
-// here concerns this client alone. A port whose certificates could not be read accepts nobody.
+// here concerns this client alone. A port whose certificates, or those of the authorities that sign its clients', could not be read accepts nobody.
 func (p *Proxy) handshake(o *port, l *route.Listener, c *clientConn) (done bool) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -100,7 +103,7 @@ func (p *Proxy) handshake(o *port, l *route.Listener, c *clientConn) (done bool)
 			c.Close()
 		}
 	}()
-	if c.wire.certs.empty() {
+	if c.wire.certs.empty() || c.wire.unverifiable() {
 		c.Close()
 		return false
 	}

@@ -31,7 +31,7 @@ func (w *writer) frontend(l route.ListenerSpec) {
 		tls = " ssl" + w.certWords(certs) + " alpn http/1.1"
 	}
 	w.section(about, "frontend %s from %s", name, base)
-	w.line("bind %s%s", bindText(l.Bind), tls+l.Options.String())
+	w.line("bind %s%s", bindText(l.Bind), tls+bindWords(l.Options))
 	for _, c := range w.o.Certs {
 		if l.TLS && len(l.Certs) == 0 && c.Variable != "" {
 			w.note("D-CONFIG-3: put the text of %s into %s", c.Variable, c.Path)
@@ -58,6 +58,18 @@ func (w *writer) frontend(l route.ListenerSpec) {
 			w.line("default_backend %s", name)
 		}
 	}
+}
+
+// bindWords have a blank before each.
+func bindWords(o route.BindOptions) string {
+	b := ""
+	if o.Verify != route.NoVerify {
+		b += " ca-file " + word(o.CA) + " verify " + string(o.Verify)
+	}
+	if o.AcceptProxy {
+		b += " accept-proxy"
+	}
+	return b
 }
 
 // byHost is the first rule that matches, as Table.Match finds it.
