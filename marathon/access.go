@@ -81,7 +81,6 @@ var bindWords = map[string]struct {
 	arguments int
 	note      string // why it has no effect; empty if nobody can miss it
 }{
-	"alpn":                  {1, "HTTP/1.1 is what is offered"},
 	"npn":                   {1, "HTTP/1.1 is what is offered"},
 	"ciphers":               {1, "Go's choice of suites is used"},
 	"ciphersuites":          {1, "Go's choice of suites is used"},
@@ -125,6 +124,9 @@ func (s *service) setBindOptions(set setting) {
 			s.bindOptions.AcceptProxy = true
 		case word == "crt" && len(words) > 0:
 			s.useCert(set, words[0])
+			words = words[1:]
+		case word == "alpn" && len(words) > 0:
+			s.bindOptions.ALPN, s.alpnBy = words[0], set
 			words = words[1:]
 		case word == "verify" && len(words) > 0:
 			if !s.setVerify(set, words[0]) {

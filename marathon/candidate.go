@@ -45,6 +45,7 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 	s.health, s.checkOf = h, h.check()
 	s.settleTemplates(h)
 	s.settleVerify()
+	s.settleALPN()
 	s.settleCanary()
 	if s.ownRules == nil {
 		s.ownRules = s.rules()

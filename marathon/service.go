@@ -36,6 +36,7 @@ type service struct {
 	tls         bool // the service port speaks TLS
 	bindOptions route.BindOptions
 	verifyBy    setting // what asks for certificates of clients
+	alpnBy      setting // what names protocols
 	certs       []string
 	certsBy     []string // the labels that name them
 	rewrite     route.Rewrite

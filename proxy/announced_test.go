@@ -182,6 +182,36 @@ func TestAnAllowListAndARuleOnSrcGoByThePROXYHeader(t *testing.T) {
 	}
 }
 
+func TestARuleOfAPortHoldsThereWhateverThePROXYHeaderSays(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	here, err := route.OnPort(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meant, err := route.ParseTest([]string{"dst_port", "443"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		tests []*route.Test
+		want  string
+	}{"the port's own": {[]*route.Test{here}, "HTTP/1.1 403"}, "of 443": {[]*route.Test{meant}, "HTTP/1.1 403"}, "of both": {[]*route.Test{here, meant}, "HTTP/1.1 403"}} {
+		on := (*route.Condition)(nil)
+		for _, test := range c.tests {
+			on, _ = on.And(test)
+		}
+		change := announced(service(route.HTTP, port, task(t, tellClient)))
+		change.SetBackends[0].Do = &route.Directives{Request: []route.Directive{{Act: route.Deny, Code: 403, If: on}}}
+		r.apply(change)
+		if got := say(t, port, line1+plainRequest); !strings.HasPrefix(got, c.want) {
+			t.Errorf("a rule %s: got %q", name, got)
+		}
+		if got := say(t, port, strings.Replace(line1, "443", "80", 1)+plainRequest); strings.HasPrefix(got, c.want) != (name == "the port's own") {
+			t.Errorf("a rule %s, for port 80: got %q", name, got)
+		}
+	}
+}
+
 func TestBalanceBySourceGoesByThePROXYHeader(t *testing.T) {
 	r, port := newRig(t, proxy.Options{}), freePort(t)
 	c := announced(service(route.HTTP, port, named(t, "a"), named(t, "b"), named(t, "c")))

@@ -57,6 +57,9 @@ func (p *Proxy) tlsConfig() *tls.Config {
 		w, config := h.Conn.(*wire), c
 		if w.listener.Mode == route.HTTP && slices.Contains(h.SupportedProtos, onlyHTTP1) {
 			config = http
+		} else if chosen := w.protocol(h.SupportedProtos); chosen != "" {
+			config = c.Clone()
+			config.NextProtos = []string{chosen}
 		}
 		return w.verifying(config), nil
 	}
@@ -83,6 +86,16 @@ func (w *wire) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
 	w.heard = w.heard || n > 0
 	return n, err
+}
+
+// protocol is the first of those named for a port in tcp mode that the client knows; empty for none.
+func (w *wire) protocol(offered []string) string {
+	for name := range strings.SplitSeq(w.listener.Options.ALPN, ",") {
+		if w.listener.Mode == route.TCP && name != "" && slices.Contains(offered, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // newSecureConn is newClientConn for one that speaks TLS: what is counted is what comes out of it.

@@ -57,7 +57,7 @@ func (q question) put(side netip.Addr, servers map[string]server) answer {
 	raw.SetDeadline(time.Now().Add(patience))
 	conn := raw
 	if q.listener.Options.AcceptProxy {
-		if _, err := fmt.Fprintf(raw, "PROXY TCP4 %s 198.51.100.7 40000 4321\r\n", q.source); err != nil {
+		if _, err := fmt.Fprintf(raw, "PROXY TCP4 %s 198.51.100.7 40000 %d\r\n", q.source, q.listener.Bind.Port()); err != nil {
 			return answer{Ended: "closed"}
 		}
 	}

@@ -28,7 +28,10 @@ func (w *writer) frontend(l route.ListenerSpec) {
 				cmp.Or(about, name), name, bindText(l.Bind)))
 			return
 		}
-		tls = " ssl" + w.certWords(certs) + " alpn http/1.1"
+		tls = " ssl" + w.certWords(certs)
+		if l.Mode == route.HTTP {
+			tls += " alpn http/1.1"
+		}
 	}
 	w.section(about, "frontend %s from %s", name, base)
 	w.line("bind %s%s", bindText(l.Bind), tls+bindWords(l.Options))
@@ -65,6 +68,9 @@ func bindWords(o route.BindOptions) string {
 	b := ""
 	if o.Verify != route.NoVerify {
 		b += " ca-file " + word(o.CA) + " verify " + string(o.Verify)
+	}
+	if o.ALPN != "" {
+		b += " alpn " + word(o.ALPN)
 	}
 	if o.AcceptProxy {
 		b += " accept-proxy"

@@ -8,6 +8,7 @@ type BindOptions struct {
 	Verify      Verify // with TLS: whether clients show a certificate
 	CA          string // with Verify: the PEM file of the authorities that sign them
 	CALabel     string // the label that names it
+	ALPN        string // with TLS, in mode tcp: protocols that clients may choose from, by commas
 }
 
 // Verify says whether clients have to show a certificate.
@@ -24,6 +25,7 @@ const (
 func (o BindOptions) With(p BindOptions) BindOptions {
 	o.AcceptProxy = o.AcceptProxy || p.AcceptProxy
 	o.Verify, o.CA, o.CALabel = cmp.Or(o.Verify, p.Verify), cmp.Or(o.CA, p.CA), cmp.Or(o.CALabel, p.CALabel)
+	o.ALPN = cmp.Or(o.ALPN, p.ALPN)
 	return o
 }
 
@@ -35,6 +37,9 @@ func (o BindOptions) String() string {
 	}
 	if o.Verify != NoVerify {
 		b += " verify=" + string(o.Verify) + " ca=" + o.CA
+	}
+	if o.ALPN != "" {
+		b += " alpn=" + o.ALPN
 	}
 	return b
 }

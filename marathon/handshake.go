@@ -6,7 +6,7 @@ import (
 	"marathon-lb/internal/route"
 )
 
-// Certificates of clients: "verify" and "ca-file" of a bind line.
+// What a bind line says of the handshake: "verify" and "ca-file", by which clients show certificates, and "alpn".
 
 // setVerify takes the argument of verify; false if it is none. Of several the strictest counts.
 func (s *service) setVerify(set setting, how string) bool {
@@ -45,10 +45,26 @@ func (s *service) settleVerify() {
 		s.closed(s.verifyBy, "without TLS no client shows a certificate", "write ssl crt and the path of a PEM file, too")
 	case !s.tls:
 		s.complain(s.verifyBy, "verify has no effect: without TLS no client shows a certificate", "write ssl crt and the path of a PEM file, too")
-		*o = route.BindOptions{AcceptProxy: o.AcceptProxy}
+		o.Verify, o.CA, o.CALabel = "", "", ""
 	case o.Verify == route.VerifyRequired && s.options.GroupHTTPSByVHost && len(s.hosts) > 0:
 		s.closed(s.verifyBy, "with --group-https-by-vhost it is for the vhost on :443, too, where certificates are asked for of all clients or of none",
 			"remove "+portLabel(s.index, "VHOST")+", or ask all clients of :443 with the template HTTPS_GROUPED_VHOST_FRONTEND_HEAD")
+	}
+}
+
+// settleALPN tells of protocols that cannot be offered. In mode tcp the server speaks what the client chose; HTTP is spoken by us.
+func (s *service) settleALPN() {
+	o := &s.bindOptions
+	switch {
+	case o.ALPN == "":
+	case !s.tls:
+		s.complain(s.alpnBy, "alpn has no effect: without TLS no protocol is agreed on", "write ssl crt and the path of a PEM file, too")
+		o.ALPN = ""
+	case s.mode != route.TCP && o.ALPN != "http/1.1":
+		s.complain(s.alpnBy, "alpn has no effect: HTTP/1.1 is what is offered", "remove it, or set "+portLabel(s.index, "MODE")+" to tcp if the server itself speaks HTTP/2")
+		fallthrough
+	case s.mode != route.TCP:
+		o.ALPN = ""
 	}
 }
 
