@@ -62,6 +62,7 @@ func (c *announcedConn) readHeader(ctx context.Context) (h proxyheader.Header, h
 
 // announce has the header say whose connection it is, then goes on with it. It runs beside the acceptor, as handshakes do.
 func (p *Proxy) announce(hard context.Context, o *port, l *route.Listener, cc *clientConn, c *announcedConn) {
+	defer p.contain(cc)
 	ctx, cancel := context.WithTimeout(o.shaking, p.o.Timeouts.Head)
 	h, heard, err := c.readHeader(ctx)
 	late := ctx.Err() != nil

@@ -110,12 +110,7 @@ func (p *Proxy) newSecureConn(c net.Conn, o *port, l *route.Listener) *clientCon
 // handshake says whether the connection's handshake came to its end; else it is closed. It runs beside the acceptor, and whatever happens
 // here concerns this client alone. A port whose certificates, or those of the authorities that sign its clients', could not be read accepts nobody.
 func (p *Proxy) handshake(o *port, l *route.Listener, c *clientConn) (done bool) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			p.zap.Error("a TLS handshake broke", zap.Any("fault", fault), zap.Stack("stack"))
-			c.Close()
-		}
-	}()
+	defer p.contain(c)
 	if c.wire.certs.empty() || c.wire.unverifiable() {
 		c.Close()
 		return false
@@ -133,6 +128,14 @@ func (p *Proxy) handshake(o *port, l *route.Listener, c *clientConn) (done bool)
 	}
 	c.serverName = t.ConnectionState().ServerName
 	return true
+}
+
+// contain is deferred by all that begins a connection: a bug that shows there ends it, and nothing else.
+func (p *Proxy) contain(c *clientConn) {
+	if fault := recover(); fault != nil {
+		p.zap.Error("the beginning of a connection broke", zap.Any("fault", fault), zap.Stack("stack"))
+		c.Close()
+	}
 }
 
 // selfSigned makes a certificate in the name of any host, as Marathon-LB's container did at start.
