@@ -100,14 +100,14 @@ func (c *clientConn) unverified(now *route.Listener) bool {
 	return then.Verify != route.VerifyRequired || then.CA != now.Spec.Options.CA
 }
 
-// verifying is a configuration that asks for a certificate, where the listener does. Sessions are not resumed there: the keys of tickets
-// are those of all ports, and a ticket would bring along what other authorities, or none, have vouched for.
+// verifying is a configuration that asks for a certificate, where the listener does. The keys of tickets are those of all ports: the library
+// resumes no session that this configuration's authorities have not vouched for.
 func (w *wire) verifying(c *tls.Config) *tls.Config {
 	if w.listener.Options.Verify == route.NoVerify {
 		return c
 	}
 	c = c.Clone()
-	c.ClientCAs, c.ClientAuth, c.SessionTicketsDisabled = w.signers, tls.RequireAndVerifyClientCert, true
+	c.ClientCAs, c.ClientAuth = w.signers, tls.RequireAndVerifyClientCert
 	if w.listener.Options.Verify == route.VerifyOptional {
 		c.ClientAuth = tls.VerifyClientCertIfGiven
 	}
