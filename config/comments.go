@@ -20,6 +20,7 @@ var comments = map[string]string{
 	"Marathon.GuardWindow":       "how long a sudden collapse of the table is held back and read again before it is believed",
 	"Marathon.HTTPBind":          "where requests are routed by Host",
 	"Marathon.HTTPSBind":         "where requests are routed by Host that come over TLS; SNI only chooses the certificate",
+	"Marathon.Heads":             "what the bind lines of templates of :80, :443 and :9091 ask for, by the template's name without HAPROXY_ (ReadHead)",
 	"Marathon.HealthCheck":       "routes only to tasks that Marathon considers healthy",
 	"Marathon.MaxBackoff":        "caps the pause before the event stream is opened again",
 	"Marathon.MaxServicePort":    "the highest service port that is given to such apps",

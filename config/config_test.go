@@ -156,11 +156,55 @@ func TestTemplatesThatKeepClientsOutRefuseTheStart(t *testing.T) {
 	write("HAPROXY_HTTP_FRONTEND_HEAD", "frontend f\n  bind *:80\n  http-request deny if { src 192.0.2.0/24 }\n")
 	for _, env := range []string{
 		"MESOS_SANDBOX=" + sandbox, `HAPROXY_HTTP_FRONTEND_HEAD=frontend f\n  bind 10.0.0.1:80`,
-		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required", "HAPROXY_HTTPS_FRONTEND_HEAD=bind 10.0.0.1:443 ssl",
-		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required", "HAPROXY_HEAD=stats auth admin:TOPSECRET",
+		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} verify required", "HAPROXY_HTTPS_FRONTEND_HEAD=bind 10.0.0.1:443 ssl",
+		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required crl-file /crl", "HAPROXY_HTTP_FRONTEND_HEAD=bind *:80 ca-file /ca verify required",
+		`HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts}\nbind *:8443 ssl {sslCerts} ca-file /ca verify required`,
+		"HAPROXY_HTTPS_FRONTEND_HEAD=bind *:443 ssl {sslCerts} ca-file /ca verify required verify required", "HAPROXY_HEAD=stats auth admin:TOPSECRET",
 	} {
 		if _, err := config.Parse([]string{"--group", "x"}, []string{env}); err == nil || !strings.Contains(err.Error(), "restricts access") || strings.Contains(err.Error(), "TOPSECRET") {
 			t.Errorf("%s: got %v, want a refusal", env, err)
+		}
+	}
+}
+
+func TestTemplatesOfSharedFrontendsCountForWhatTheirBindLinesAskFor(t *testing.T) {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll("templates", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join("templates", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("HAPROXY_HTTP_FRONTEND_HEAD", "frontend marathon_http_in\n  bind *:80 accept-proxy\n  mode http\n")
+	put("HAPROXY_HTTPS_GROUPED_VHOST_FRONTEND_HEAD", "frontend {name}\n  bind abns@{name} accept-proxy ssl {sslCerts}{bindOpts}\n")
+	put("HAPROXY_HTTPS_GROUPED_FRONTEND_HEAD", "frontend x\n  bind *:443 accept-proxy\n")
+	proxied := route.BindOptions{AcceptProxy: true}
+	verified := route.BindOptions{AcceptProxy: true, Verify: route.VerifyRequired, CA: "/ca.pem", CALabel: "HAPROXY_HTTPS_FRONTEND_HEAD"}
+	grouped := verified
+	grouped.CALabel = "HAPROXY_HTTPS_GROUPED_VHOST_FRONTEND_HEAD"
+	for _, c := range []struct {
+		args, env string
+		want      map[string]route.BindOptions
+	}{
+		{"", "", map[string]route.BindOptions{route.HTTPIn: proxied}},
+		{" --group-https-by-vhost", "", map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: proxied}},
+		{"", `HAPROXY_HTTP_FRONTEND_HEAD=frontend x\n  bind *:80\n`, map[string]route.BindOptions{}},
+		{"", `HAPROXY_HTTP_FRONTEND_HEAD=frontend x\n  bind *:80 accept-proxy\n  bind *:81\n`, map[string]route.BindOptions{}}, // of which we have one
+		{"", `HAPROXY_HTTPS_FRONTEND_HEAD=frontend x\n  bind *:443 accept-proxy ssl {sslCerts}`, map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: proxied}},
+		{"", `HAPROXY_HTTPS_FRONTEND_HEAD=frontend x\n  bind *:443 ssl {sslCerts} "ca-file" /ca.pem accept-proxy verify required`, map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: verified}},
+		{" --group-https-by-vhost", `HAPROXY_HTTPS_GROUPED_VHOST_FRONTEND_HEAD=frontend x\n  bind abns@{name} accept-proxy ssl {sslCerts}{bindOpts} ca-file /ca.pem verify required`,
+			map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: grouped}},
+		{"", `HAPROXY_HTTP_FRONTEND_APPID_HEAD=frontend x\n  bind *:9091 accept-proxy`, map[string]route.BindOptions{route.HTTPIn: proxied, route.AppIDIn: proxied}},
+	} {
+		parsed := parse(t, "sse --group x"+c.args, c.env)
+		for _, l := range parsed.Marathon.Listeners() {
+			if l.Options != c.want[l.Name] {
+				t.Errorf("%s %s: %s", c.args, c.env, l)
+			}
 		}
 	}
 }

@@ -112,11 +112,7 @@ func (c *Config) notice(r row, option, text string) error {
 	case r.effect == template && marathon.ReadsTemplate(strings.TrimPrefix(option, "HAPROXY_")):
 		return nil
 	case r.effect == template:
-		if err := keepsOut(option, text); err != nil {
-			return err
-		}
-		c.Notices = append(c.Notices, Notice{Option: option, Reason: noTemplates, Lost: true})
-		return nil
+		return c.loseTemplate(strings.TrimPrefix(option, templatePrefix), text, option)
 	case r.partly != nil && r.partly(text):
 		c.Notices = append(c.Notices, Notice{Option: option, Reason: r.note, Lost: true})
 		return nil

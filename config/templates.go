@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"marathon-lb/internal/route"
 	"marathon-lb/marathon"
 )
 
@@ -35,10 +36,9 @@ func (c *Config) readTemplates(env environ) error {
 		if marathon.ReadsTemplate(name) {
 			continue
 		}
-		if err := keepsOut(templatePrefix+name, all[name]); err != nil {
+		if err := c.loseTemplate(name, all[name], filepath.Join("templates", templatePrefix+name)); err != nil {
 			return err
 		}
-		c.Notices = append(c.Notices, Notice{Option: filepath.Join("templates", templatePrefix+name), Reason: noTemplates, Lost: true})
 		delete(all, name)
 	}
 	if len(all) > 0 {
@@ -59,6 +59,25 @@ func readFolder(into map[string]string, folder string) error {
 		}
 		into[strings.TrimPrefix(filepath.Base(file), templatePrefix)] = string(text)
 	}
+	return nil
+}
+
+// loseTemplate takes note of a template that is not carried out, but for what its bind lines ask for.
+func (c *Config) loseTemplate(name, text, option string) error {
+	asked, rest := marathon.ReadHead(name, text, c.Marathon.GroupHTTPSByVHost)
+	if err := keepsOut(templatePrefix+name, rest); err != nil {
+		return err
+	}
+	reason := noTemplates
+	delete(c.Marathon.Heads, name) // of a file, where a variable has its name
+	if asked != (route.BindOptions{}) {
+		if c.Marathon.Heads == nil {
+			c.Marathon.Heads = map[string]route.BindOptions{}
+		}
+		c.Marathon.Heads[name] = asked
+		reason = "of the template, only this is carried out:" + asked.String()
+	}
+	c.Notices = append(c.Notices, Notice{Option: option, Reason: reason, Lost: true})
 	return nil
 }
 

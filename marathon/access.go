@@ -77,9 +77,7 @@ var bindWords = map[string]struct {
 	arguments int
 	note      string // why it has no effect; empty if nobody can miss it
 }{
-	"alpn":                  {1, "HTTP/1.1 is what is offered"},
 	"npn":                   {1, "HTTP/1.1 is what is offered"},
-	"accept-proxy":          {0, "not carried out yet: connections that begin with a PROXY line fail"},
 	"ciphers":               {1, "Go's choice of suites is used"},
 	"ciphersuites":          {1, "Go's choice of suites is used"},
 	"curves":                {1, "Go's choice of curves is used"},
@@ -118,10 +116,21 @@ func (s *service) setBindOptions(set setting) {
 		switch known, ok := bindWords[word]; {
 		case word == "ssl":
 			s.tls = true
+		case word == "accept-proxy":
+			s.bindOptions.AcceptProxy = true
 		case word == "crt" && len(words) > 0:
 			s.useCert(set, words[0])
 			words = words[1:]
-		case word == "verify" && len(words) > 0 && words[0] == "none":
+		case word == "alpn" && len(words) > 0:
+			s.bindOptions.ALPN, s.alpnBy = words[0], set
+			words = words[1:]
+		case word == "verify" && len(words) > 0:
+			if !s.setVerify(set, words[0]) {
+				return
+			}
+			words = words[1:]
+		case word == "ca-file" && len(words) > 0:
+			s.setCA(set, words[0])
 			words = words[1:]
 		case !ok && bindRestricts(word):
 			s.closed(set, word+" is not carried out, and it restricts access", "remove it only if the service may be open to all")

@@ -18,6 +18,7 @@ type candidate struct {
 	opens     bool // it asks for a listener
 	tls       bool // on it
 	certs     []string
+	options   route.BindOptions
 	portLabel string
 	verdict   route.Verdict // if nothing is in its way
 
@@ -43,6 +44,8 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 	s.settleRewrite()
 	s.health, s.checkOf = h, h.check()
 	s.settleTemplates(h)
+	s.settleVerify()
+	s.settleALPN()
 	s.settleCanary()
 	if s.ownRules == nil {
 		s.ownRules = s.rules()
@@ -57,7 +60,7 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 			Auth: s.auth, Allow: s.allow, ToHTTPS: s.toHTTPS, HSTS: s.hsts, Rewrite: s.rewrite,
 			Certs: s.hostCerts(o.GroupHTTPSByVHost), CertLabel: s.certLabel(), Canary: s.canary, Hold: s.hold, SlowStart: s.slowStart,
 		},
-		tls: s.tls, certs: s.certs,
+		tls: s.tls, certs: s.certs, options: s.bindOptions,
 		bind:      netip.AddrPortFrom(s.bind, uint16(s.port)),
 		opens:     !s.bindBad && (s.closedBy == "" || s.mode == route.HTTP),
 		portLabel: portLabel(s.index, "PORT"),

@@ -104,6 +104,6 @@ func (s *candidate) served() bool {
 func (s *candidate) listener() route.ListenerSpec {
 	return route.ListenerSpec{
 		Name: s.spec.Name, Bind: s.bind, Mode: s.spec.Mode, Entry: route.ByService, Backend: s.spec.Name, App: s.spec.App,
-		TLS: s.tls, Certs: s.certs, PortIndex: s.spec.PortIndex, CertLabel: s.spec.CertLabel,
+		TLS: s.tls, Certs: s.certs, PortIndex: s.spec.PortIndex, CertLabel: s.spec.CertLabel, Options: s.options,
 	}
 }

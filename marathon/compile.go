@@ -60,13 +60,13 @@ func NewCompiler(o Options) *Compiler {
 
 // Listeners are those of the load balancer itself, which last as long as it does: they are no part of what Link tells.
 func (o Options) Listeners() []route.ListenerSpec {
-	byAppID := route.ListenerSpec{Name: route.AppIDIn, Bind: o.AppIDBind, Mode: route.HTTP, Entry: route.ByAppID}
+	byAppID := route.ListenerSpec{Name: route.AppIDIn, Bind: o.AppIDBind, Mode: route.HTTP, Entry: route.ByAppID, Options: o.bindOptions(route.AppIDIn)}
 	if o.DontBindHTTPHTTPS {
 		return []route.ListenerSpec{byAppID}
 	}
 	return []route.ListenerSpec{
-		{Name: route.HTTPIn, Bind: o.HTTPBind, Mode: route.HTTP, Entry: route.ByHost}, byAppID,
-		{Name: route.HTTPSIn, Bind: o.HTTPSBind, Mode: route.HTTP, Entry: route.ByHost, TLS: true},
+		{Name: route.HTTPIn, Bind: o.HTTPBind, Mode: route.HTTP, Entry: route.ByHost, Options: o.bindOptions(route.HTTPIn)}, byAppID,
+		{Name: route.HTTPSIn, Bind: o.HTTPSBind, Mode: route.HTTP, Entry: route.ByHost, TLS: true, Options: o.bindOptions(route.HTTPSIn)},
 	}
 }
 

@@ -51,7 +51,7 @@ func (r *reader) settleFronts() {
 	s.ownRules = []route.Rule{}
 	for i := range r.fronts {
 		f := &r.fronts[i]
-		on, err := route.ParseTest([]string{"dst_port", strconv.Itoa(f.port)})
+		on, err := route.OnPort(f.port)
 		if err != nil {
 			continue
 		}

@@ -277,7 +277,7 @@ func (r *reader) listener(name string) *route.Test {
 	if port == 0 {
 		return nil
 	}
-	t, err := route.ParseTest([]string{"dst_port", strconv.Itoa(port)})
+	t, err := route.OnPort(port)
 	if err != nil {
 		return nil
 	}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"regexp"
 	"time"
+
+	"marathon-lb/internal/route"
 )
 
 // Options is what the Marathon side obeys. config binds command-line flags to these fields; each comment is the flag's help.
@@ -67,6 +69,8 @@ type Options struct {
 	// Templates are texts in HAProxy's language by their name without HAPROXY_, BACKEND_HEAD for one: those that a port's label can set, for
 	// all services that have no such label.
 	Templates map[string]string
+	// Heads are what the bind lines of templates of :80, :443 and :9091 ask for, by the template's name without HAPROXY_ (ReadHead).
+	Heads map[string]route.BindOptions
 	// ServiceAddr is the address service ports are bound to where no HAPROXY_{n}_BIND_ADDR is given.
 	ServiceAddr netip.Addr // the invalid one for every address
 }

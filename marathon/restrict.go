@@ -64,6 +64,6 @@ func bindLineRestricts(words []string) bool {
 // bindRestricts says that options of a bind line ask for TLS, for client certificates or for one interface only.
 func bindRestricts(options string) bool {
 	return slices.ContainsFunc(strings.Fields(strings.ToLower(options)), func(word string) bool {
-		return slices.Contains([]string{"ssl", "verify", "ca-file", "crt", "crt-list", "interface", "namespace"}, word)
+		return slices.Contains([]string{"ssl", "verify", "ca-file", "crl-file", "ca-verify-file", "crt", "crt-list", "interface", "namespace"}, word)
 	})
 }

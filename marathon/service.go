@@ -13,46 +13,49 @@ import (
 
 // service is one port of an app, as its labels want it.
 type service struct {
-	app       *App
-	unit      string
-	index     int
-	port      int      // effective service port, 0 for none
-	groups    []string // nil if no label names any
-	enabled   bool
-	vhosted   bool     // there is a VHOST, be it good or bad
-	hosts     []string // good ones of it
-	paths     []string // nil without PATH
-	noCase    bool
-	weight    int
-	mode      route.Mode // empty: to be inferred
-	balance   route.Balance
-	sticky    bool
-	bind      netip.Addr // invalid for every address
-	closedBy  string     // label that restricts access and cannot be honoured
-	auth      *route.Auth
-	allow     []netip.Prefix
-	toHTTPS   bool
-	hsts      bool
-	tls       bool // the service port speaks TLS
-	certs     []string
-	certsBy   []string // the labels that name them
-	rewrite   route.Rewrite
-	hashOn    string // what balance hashes
-	checkAt   int    // port index whose check counts, with checked
-	checked   bool   // a label says which
-	templates []setting
-	do        *route.Directives // what they ask for
-	server    serverWords       // what they say of each server
-	checkOf   *route.Check      // how servers are probed
-	cookie    string            // name of that of stickiness
-	options   *Options
-	ownRules  []route.Rule // of templates, in the place of those of labels; nil without
-	health    *HealthCheck // that counts
-	toldHTTPS bool         // a template took the place of the redirect to https
-	canary    route.Canary
-	hold      time.Duration
-	slowStart time.Duration
-	bindBad   bool // the address to bind to cannot be read: the port stays closed
+	app         *App
+	unit        string
+	index       int
+	port        int      // effective service port, 0 for none
+	groups      []string // nil if no label names any
+	enabled     bool
+	vhosted     bool     // there is a VHOST, be it good or bad
+	hosts       []string // good ones of it
+	paths       []string // nil without PATH
+	noCase      bool
+	weight      int
+	mode        route.Mode // empty: to be inferred
+	balance     route.Balance
+	sticky      bool
+	bind        netip.Addr // invalid for every address
+	closedBy    string     // label that restricts access and cannot be honoured
+	auth        *route.Auth
+	allow       []netip.Prefix
+	toHTTPS     bool
+	hsts        bool
+	tls         bool // the service port speaks TLS
+	bindOptions route.BindOptions
+	verifyBy    setting // what asks for certificates of clients
+	alpnBy      setting // what names protocols
+	certs       []string
+	certsBy     []string // the labels that name them
+	rewrite     route.Rewrite
+	hashOn      string // what balance hashes
+	checkAt     int    // port index whose check counts, with checked
+	checked     bool   // a label says which
+	templates   []setting
+	do          *route.Directives // what they ask for
+	server      serverWords       // what they say of each server
+	checkOf     *route.Check      // how servers are probed
+	cookie      string            // name of that of stickiness
+	options     *Options
+	ownRules    []route.Rule // of templates, in the place of those of labels; nil without
+	health      *HealthCheck // that counts
+	toldHTTPS   bool         // a template took the place of the redirect to https
+	canary      route.Canary
+	hold        time.Duration
+	slowStart   time.Duration
+	bindBad     bool // the address to bind to cannot be read: the port stays closed
 
 	problems []route.Problem
 }

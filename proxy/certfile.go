@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,9 @@ type certFile struct {
 	text string
 	cert *tls.Certificate // the last good one, nil if there was none
 	err  error            // why what is there now cannot be used
+
+	authorities bool           // that is what it has to hold
+	pool        *x509.CertPool // the last good ones of them, nil if there were none
 }
 
 const (
@@ -45,15 +49,29 @@ func (f *certFile) look(now time.Time) (changed bool) {
 		f.info, f.err, f.text = nil, err, ""
 		return was == nil || was.Error() != err.Error()
 	}
-	if text == f.text && f.cert != nil && was == nil {
+	if text == f.text && (f.cert != nil || f.pool != nil) && was == nil {
 		return false
 	}
 	f.text = text
-	cert, err := readPEM([]byte(text))
-	if f.err = err; err == nil {
+	err = f.take([]byte(text))
+	f.err = err
+	return err == nil || was == nil || was.Error() != err.Error()
+}
+
+// take reads a new text; one that is bad changes nothing.
+func (f *certFile) take(text []byte) error {
+	if f.authorities {
+		pool, err := readAuthorities(text)
+		if err == nil {
+			f.pool = pool
+		}
+		return err
+	}
+	cert, err := readPEM(text)
+	if err == nil {
 		f.cert = cert
 	}
-	return err == nil || was == nil || was.Error() != err.Error()
+	return err
 }
 
 // same says that the file is for certain as it was when it was read.

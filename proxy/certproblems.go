@@ -20,6 +20,7 @@ func (s *certStore) findProblems(users certUsers, now time.Time) []route.Problem
 		for _, path := range s.paths(u) {
 			all = append(all, s.sources[path].findProblems(u, empty, now)...)
 		}
+		all = append(all, s.signersProblems(u)...)
 	}
 	slices.SortFunc(all, func(a, b route.Problem) int {
 		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Reason, b.Reason))

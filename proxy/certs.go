@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"maps"
 	"slices"
 	"sync"
@@ -31,7 +32,8 @@ type certStore struct {
 
 	looking sync.Mutex // at files, one at a time; taken before mu
 	sources map[string]*certSource
-	own     *certFile // self-signed, made when it is first needed
+	signers map[string]*certFile // of clients' certificates, by path
+	own     *certFile            // self-signed, made when it is first needed
 }
 
 // certAccount is what there is to be said of the certificates since the last look. It does not change.
@@ -92,6 +94,9 @@ func (p *Proxy) Reread() {
 			f.read = time.Time{} // as it is not known when, the text decides
 		}
 	}
+	for _, f := range s.signers {
+		f.read = time.Time{}
+	}
 	s.refresh(time.Now(), false)
 }
 
@@ -110,6 +115,7 @@ func (s *certStore) refresh(now time.Time, rebuild bool) {
 		}
 	}
 	s.sources = sources
+	rebuild = s.readSigners(users, now) || rebuild
 	if rebuild {
 		s.view.Store(s.newView(users))
 	}
@@ -144,8 +150,11 @@ func (s *certStore) source(path string) *certSource {
 
 // newView is the view of the certificates as they are known now.
 func (s *certStore) newView(users certUsers) *certView {
-	v := &certView{listeners: map[string]*certSet{}, hosts: map[string]*certSet{}}
+	v := &certView{listeners: map[string]*certSet{}, hosts: map[string]*certSet{}, clients: map[string]*x509.CertPool{}}
 	for bind, u := range users.listeners {
+		if f := s.signers[u.signers()]; f != nil {
+			v.clients[bind] = f.pool
+		}
 		if len(u.paths) > 0 {
 			v.listeners[bind] = s.set(u.paths)
 		} else if v.common == nil {

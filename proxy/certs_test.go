@@ -114,7 +114,7 @@ func TestAServicePortWithoutItsCertificateAcceptsNobodyUntilItComes(t *testing.T
 			t.Errorf("problems %+v", r.Problems())
 		}
 	}
-	if broke := r.logs.FilterMessage("a TLS handshake broke").All(); len(broke) > 0 {
+	if broke := r.logs.FilterMessage("the beginning of a connection broke").All(); len(broke) > 0 {
 		t.Errorf("logged %v", broke[0].ContextMap())
 	}
 	put(t, path, a.pem("late.example"))

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"strings"
 
 	"marathon-lb/internal/route"
@@ -12,6 +13,8 @@ type certView struct {
 	common    *certSet            // of listeners that have no certificates of their own
 	listeners map[string]*certSet // of those that have, by bind address
 	hosts     map[string]*certSet // of backends that have, by host as in rules: "a.b", "*.b", "*"
+
+	clients map[string]*x509.CertPool // who signs the certificates of clients, by bind address; nil if it cannot be known
 }
 
 // of is the set of a listener; nil or empty if nothing can be served there.

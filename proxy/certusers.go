@@ -13,10 +13,13 @@ type certUser struct {
 	app, label string
 	paths      []string // those of the flag and the environment if none
 	hosts      []string // of a backend: what it wants them for
+
+	owner   string            // of a listener: the app it belongs to
+	clients route.BindOptions // of a listener: what is asked of its clients
 }
 
 func (u certUser) equal(v certUser) bool {
-	return u.app == v.app && u.label == v.label && slices.Equal(u.paths, v.paths) && slices.Equal(u.hosts, v.hosts)
+	return u.app == v.app && u.label == v.label && slices.Equal(u.paths, v.paths) && slices.Equal(u.hosts, v.hosts) && u.owner == v.owner && u.clients == v.clients
 }
 
 // certsFlag is whom a problem with a certificate for all names.
@@ -61,7 +64,7 @@ func (u certUsers) note(c route.Change) (changed bool) {
 		changed = note(u.listeners, route.BindText(bind), certUser{}, false) || changed
 	}
 	for _, l := range c.SetListeners {
-		user := certUser{label: certsFlag, paths: l.Certs}
+		user := certUser{label: certsFlag, paths: l.Certs, owner: l.App, clients: l.Options}
 		if len(l.Certs) > 0 {
 			user.app, user.label = l.App, l.CertLabel
 		}

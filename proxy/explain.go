@@ -45,6 +45,9 @@ func Explain(t *route.Table, o *Options, q route.Question) (*route.Way, error) {
 	var tr route.Trace
 	a := decide(t, l, &r.Request, o, &tr)
 	r.obey(w, &a, o, &tr)
+	if s.Options.Verify == route.VerifyRequired {
+		w.Notes = append(w.Notes, "clients get in with a certificate only that "+s.Options.CA+" vouches for: whether there is one is not looked at")
+	}
 	w.Rules = tr.Stands()
 	if a.Backend != nil {
 		w.Backend = a.Backend.Stand()

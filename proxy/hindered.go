@@ -45,6 +45,8 @@ func (p *Proxy) hindrance(l route.ListenerSpec) (why route.Why, trouble string) 
 		return route.NotOpened, failed.Error()
 	case l.TLS && p.certs.view.Load().of(l).empty():
 		return route.NoCert, fmt.Sprintf("port %s speaks TLS and has no certificate that can be used: %s", route.BindText(l.Bind), strings.Join(l.Certs, ", "))
+	case l.TLS && l.Options.Verify != route.NoVerify && p.certs.view.Load().signers(l) == nil:
+		return route.FailsClosed, fmt.Sprintf("port %s asks clients for certificates, and the authorities that sign them cannot be read: %s", route.BindText(l.Bind), l.Options.CA)
 	}
 	return "", ""
 }
@@ -68,6 +70,11 @@ func (p *Proxy) inTrouble() map[string]bool {
 	all := p.Unopened()
 	for bind, set := range p.certs.view.Load().listeners {
 		if set.empty() {
+			all[bind] = true
+		}
+	}
+	for bind, signers := range p.certs.view.Load().clients {
+		if signers == nil {
 			all[bind] = true
 		}
 	}

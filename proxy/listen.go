@@ -189,19 +189,40 @@ func (p *Proxy) accept(hard context.Context, o *port) {
 	}
 }
 
-// hand gives a connection to the engine for the listener's mode, by way of a handshake if it is to speak TLS.
+// hand gives a connection to the engine for the listener's mode, by way of its PROXY header and a handshake if it is to have them.
 func (p *Proxy) hand(hard context.Context, o *port, c net.Conn) {
 	l := p.table.Load().ListenerAt(o.bind)
 	if l == nil {
 		c.Close()
 		return
 	}
-	if l.Spec.TLS {
-		cc := p.newSecureConn(c, o, l)
-		o.handshakes.Go(func() { p.handshake(hard, o, l, cc) })
+	if l.Spec.Options.AcceptProxy {
+		a := &announcedConn{Conn: c}
+		cc := p.newConn(a, o, l)
+		o.handshakes.Go(func() { p.announce(hard, o, l, cc, a) })
 		return
 	}
-	p.pass(hard, o, l, p.newClientConn(c, o, l.Stats))
+	cc := p.newConn(c, o, l)
+	if cc.wire != nil {
+		o.handshakes.Go(func() { p.greet(hard, o, l, cc) })
+		return
+	}
+	p.greet(hard, o, l, cc)
+}
+
+// newConn is a connection to a listener.
+func (p *Proxy) newConn(c net.Conn, o *port, l *route.Listener) *clientConn {
+	if l.Spec.TLS {
+		return p.newSecureConn(c, o, l)
+	}
+	return p.newClientConn(c, o, l.Stats)
+}
+
+// greet goes on with a connection of which it is known whose it is.
+func (p *Proxy) greet(hard context.Context, o *port, l *route.Listener, cc *clientConn) {
+	if cc.wire == nil || p.handshake(o, l, cc) {
+		p.pass(hard, o, l, cc)
+	}
 }
 
 // pass gives a connection on which requests can be read to its engine.

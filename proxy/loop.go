@@ -201,6 +201,8 @@ func (l *loop) turn(c *conn) {
 		l.advance(c.trip)
 	case c.kind == client:
 		l.clientTurn(c)
+	case c.kind == announced:
+		l.headerTurn(c)
 	default:
 		l.idleTurn(c)
 	}
@@ -240,7 +242,7 @@ func (l *loop) rescue(r ref) {
 		return
 	}
 	l.proxy.zap.Error("an exchange broke", zap.Any("fault", fault), zap.Stack("stack"))
-	if !r.alive() || r.kind != client && r.kind != server {
+	if !r.alive() || r.kind != client && r.kind != server && r.kind != announced {
 		return
 	}
 	if t := r.trip; t != nil {
@@ -248,10 +250,10 @@ func (l *loop) rescue(r ref) {
 		l.abandon(t)
 		return
 	}
-	if r.kind == client {
-		l.closeClient(r.conn)
-	} else {
+	if r.kind == server {
 		l.close(r.conn)
+	} else {
+		l.closeClient(r.conn)
 	}
 }
 

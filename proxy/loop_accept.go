@@ -151,26 +151,35 @@ func (l *loop) welcome(o *port, fd int32, from netip.AddrPort) {
 	l.clientsNow.Add(1)
 	l.proxy.crowd.clients.Add(1)
 	c := l.newConn(fd, client)
-	c.port, c.front, c.source, c.local = o, front.Stats, from, o.local
+	c.port, c.front, c.source, c.local, c.onPort = o, front.Stats, from, o.local, o.text
 	if o.local.Addr().IsUnspecified() {
 		c.local = sysLocal(fd)
 	}
 	countConn(c.front, l.number, l.now)
 	defer l.rescue(c.ref())
-	full := l.proxy.memory.full()
-	if front.Spec.Mode == route.TCP {
-		l.beginTCP(c, full)
+	if front.Spec.Options.AcceptProxy {
+		l.awaitHeader(c)
 		return
 	}
-	c.readable = true // its first bytes came with it
-	if full {
-		l.refuseBytes(c, NoMemory)
-		return
-	}
-	l.asking.anew(c, l.time)
-	l.clientTurn(c)
-	if c.port == o && !c.watched {
+	mode := front.Spec.Mode
+	c.readable = mode != route.TCP // its first bytes came with it
+	l.beginClient(c, mode)
+	if mode != route.TCP && c.port == o && !c.watched {
 		l.young = append(l.young, c.ref())
+	}
+}
+
+// beginClient begins a connection of which it is known whose it is.
+func (l *loop) beginClient(c *conn, mode route.Mode) {
+	full := l.proxy.memory.full()
+	switch {
+	case mode == route.TCP:
+		l.beginTCP(c, full)
+	case full:
+		l.refuseBytes(c, NoMemory)
+	default:
+		l.asking.anew(c, l.time)
+		l.clientTurn(c)
 	}
 }
 
@@ -186,7 +195,7 @@ func (l *loop) closeClient(c *conn) {
 // clients calls f for every client that came by a port.
 func (l *loop) clients(o *port, f func(*conn)) {
 	for _, c := range l.conns {
-		if c != nil && c.kind == client && c.port == o {
+		if c != nil && (c.kind == client || c.kind == announced) && c.port == o {
 			f(c)
 		}
 	}
@@ -202,7 +211,7 @@ func (l *loop) closeIdleClients(o *port, newcomers bool) {
 		r := c.ref()
 		defer l.rescue(r)
 		c.readable = true
-		l.clientTurn(c)
+		l.turn(c)
 		if r.alive() && c.trip == nil && len(c.in) == 0 && !c.shut {
 			l.closeClient(c)
 		}

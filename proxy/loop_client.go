@@ -133,6 +133,10 @@ func (l *loop) leftAsking(c *conn) {
 }
 
 func (l *loop) headTooSlow(c *conn) {
+	if c.kind == announced {
+		l.unannounced(c, errHeaderLate)
+		return
+	}
 	if len(c.in) == 0 { // it never began
 		l.closeClient(c)
 		return

@@ -40,7 +40,8 @@ type conn struct {
 	front  *route.Stats
 	source netip.AddrPort
 	local  netip.AddrPort
-	from   string
+	from   string // source's address as text
+	onPort string // the port that the client meant, as text
 
 	pool                   *pool // of a server
 	idleSince              int64
@@ -57,6 +58,7 @@ const (
 	listener
 	client
 	server
+	announced // a client of whom a PROXY header is to tell
 )
 
 // ref is a conn as those remember it who must notice that it is gone.

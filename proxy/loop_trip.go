@@ -101,5 +101,5 @@ func (l *loop) identify(t *trip) {
 		c.from = c.source.Addr().String()
 	}
 	r := &t.request
-	r.Source, r.Local, r.From, r.Port = c.source, c.local, c.from, c.port.text
+	r.Source, r.Local, r.From, r.Port = c.source, c.local, c.from, c.onPort
 }

@@ -68,6 +68,9 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if proof != nil {
 		failed = e.proxy.gate.check(r.Context(), proof)
 	}
+	if c.unverified(x.front) {
+		failed = Closed
+	}
 	if c.late {
 		failed = NoMemory
 	}

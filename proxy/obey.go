@@ -36,7 +36,7 @@ func (a *Action) obey(r *Request, http bool, trusted []netip.Prefix, tr *route.T
 // asked is the request as directives see it. What a client that is not trusted says of the scheme they do not see.
 func (r *Request) asked(trusted []netip.Prefix) *route.Request {
 	q := &route.Request{
-		Method: r.Method, Path: r.Path, Query: r.Query, Source: r.Source, Local: r.Local, TLS: r.TLS, Old: r.Old,
+		Method: r.Method, Path: r.Path, Query: r.Query, Source: r.Source, Local: r.Local, Port: r.Port, TLS: r.TLS, Old: r.Old,
 	}
 	q.Fields = make([]route.Field, 0, len(r.Fields)+4)
 	if r.Host != "" {

@@ -10,11 +10,14 @@ import (
 // serveTCP is the engine for tcp mode: it connects the client to one server and passes bytes.
 func (p *Proxy) serveTCP(ctx context.Context, c *clientConn) {
 	defer c.Close()
-	x := &exchange{request: Request{Source: c.source, Local: c.local, TLS: c.wire != nil}}
+	x := &exchange{request: Request{Source: c.source, Local: c.local, Port: c.onPort, TLS: c.wire != nil}}
 	p.begin(x, c.port.bind, time.Now())
 	defer c.serve(x)()
 	if x.action.Failure == OK && x.front.Spec.Mode != route.TCP { // since it was accepted; requests may have to show what bytes cannot
 		x.action.Failure = NoRoute
+	}
+	if c.unverified(x.front) {
+		x.action.Failure = Closed
 	}
 	if c.late {
 		x.action.Failure = NoMemory

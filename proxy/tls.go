@@ -54,10 +54,14 @@ func (p *Proxy) tlsConfig() *tls.Config {
 	http := c.Clone()
 	http.NextProtos = []string{onlyHTTP1}
 	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		if h.Conn.(*wire).listener.Mode == route.HTTP && slices.Contains(h.SupportedProtos, onlyHTTP1) {
-			return http, nil
+		w, config := h.Conn.(*wire), c
+		if w.listener.Mode == route.HTTP && slices.Contains(h.SupportedProtos, onlyHTTP1) {
+			config = http
+		} else if chosen := w.protocol(h.SupportedProtos); chosen != "" {
+			config = c.Clone()
+			config.NextProtos = []string{chosen}
 		}
-		return nil, nil
+		return w.verifying(config), nil
 	}
 	return c
 }
@@ -73,8 +77,9 @@ func (p *Proxy) certificateFor(h *tls.ClientHelloInfo) (*tls.Certificate, error)
 type wire struct {
 	net.Conn
 	listener route.ListenerSpec
-	certs    *certSet // not empty
-	heard    bool     // the client has said something; for the handshake's goroutine alone
+	certs    *certSet       // not empty
+	signers  *x509.CertPool // of clients' certificates, where those are asked for
+	heard    bool           // the client has said something; for the handshake's goroutine alone
 }
 
 func (w *wire) Read(b []byte) (int, error) {
@@ -83,26 +88,32 @@ func (w *wire) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// protocol is the first of those named for a port in tcp mode that the client knows; empty for none.
+func (w *wire) protocol(offered []string) string {
+	for name := range strings.SplitSeq(w.listener.Options.ALPN, ",") {
+		if w.listener.Mode == route.TCP && name != "" && slices.Contains(offered, name) {
+			return name
+		}
+	}
+	return ""
+}
+
 // newSecureConn is newClientConn for one that speaks TLS: what is counted is what comes out of it.
 func (p *Proxy) newSecureConn(c net.Conn, o *port, l *route.Listener) *clientConn {
-	w := &wire{Conn: c, listener: l.Spec, certs: p.certs.view.Load().of(l.Spec)}
+	v := p.certs.view.Load()
+	w := &wire{Conn: c, listener: l.Spec, certs: v.of(l.Spec), signers: v.signers(l.Spec)}
 	cc := p.newClientConn(tls.Server(w, p.tls), o, l.Stats)
 	cc.wire = w
 	return cc
 }
 
-// handshake hands a connection on when its handshake is done. It runs beside the acceptor, and whatever happens here concerns this
-// client alone. A port whose certificates could not be read accepts nobody.
-func (p *Proxy) handshake(hard context.Context, o *port, l *route.Listener, c *clientConn) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			p.zap.Error("a TLS handshake broke", zap.Any("fault", fault), zap.Stack("stack"))
-			c.Close()
-		}
-	}()
-	if c.wire.certs.empty() {
+// handshake says whether the connection's handshake came to its end; else it is closed. It runs beside the acceptor, and whatever happens
+// here concerns this client alone. A port whose certificates, or those of the authorities that sign its clients', could not be read accepts nobody.
+func (p *Proxy) handshake(o *port, l *route.Listener, c *clientConn) (done bool) {
+	defer p.contain(c)
+	if c.wire.certs.empty() || c.wire.unverifiable() {
 		c.Close()
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(o.shaking, p.o.Timeouts.Handshake)
 	defer cancel()
@@ -113,10 +124,18 @@ func (p *Proxy) handshake(hard context.Context, o *port, l *route.Listener, c *c
 		}
 		p.zap.Debug("a TLS handshake came to nothing", zap.String("port", o.bind), zap.Stringer("client", c.RemoteAddr()), zap.Error(err))
 		c.Close()
-		return
+		return false
 	}
 	c.serverName = t.ConnectionState().ServerName
-	p.pass(hard, o, l, c)
+	return true
+}
+
+// contain is deferred by all that begins a connection: a bug that shows there ends it, and nothing else.
+func (p *Proxy) contain(c *clientConn) {
+	if fault := recover(); fault != nil {
+		p.zap.Error("the beginning of a connection broke", zap.Any("fault", fault), zap.Stack("stack"))
+		c.Close()
+	}
 }
 
 // selfSigned makes a certificate in the name of any host, as Marathon-LB's container did at start.

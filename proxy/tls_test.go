@@ -207,14 +207,45 @@ func TestClientsAgreeOnHTTP1ByALPN(t *testing.T) {
 	file := a.file("a.example")
 	r.apply(secured(service(route.HTTP, web, named(t, "app")), file))
 	r.apply(secured(service(route.TCP, mail, rawTask(t, echo)), file))
+	grpc := freePort(t)
+	change := secured(service(route.TCP, grpc, rawTask(t, echo)), file)
+	change.SetListeners[0].Options.ALPN = "h2,http/1.1"
+	r.apply(change)
 	for _, c := range []struct {
 		port    int
 		offered []string
 		want    string
-	}{{web, []string{"h2", "http/1.1"}, "http/1.1"}, {web, []string{"h2"}, ""}, {mail, []string{"imap"}, ""}, {mail, []string{"http/1.1"}, ""}} {
+	}{{web, []string{"h2", "http/1.1"}, "http/1.1"}, {web, []string{"h2"}, ""}, {mail, []string{"imap"}, ""}, {mail, []string{"http/1.1"}, ""},
+		{grpc, []string{"http/1.1", "h2"}, "h2"}, {grpc, []string{"http/1.1"}, "http/1.1"}, {grpc, []string{"imap"}, ""}, {grpc, nil, ""}} {
 		s, err := shake(c.port, &tls.Config{InsecureSkipVerify: true, NextProtos: c.offered})
 		if err != nil || s.NegotiatedProtocol != c.want {
 			t.Errorf("offered %v: got %q, %v", c.offered, s.NegotiatedProtocol, err)
+		}
+	}
+}
+
+func TestAServerThatSpeaksHTTP2IsReachedThroughTLSInModeTCP(t *testing.T) {
+	a, both := newAuthority(t), new(http.Protocols)
+	both.SetHTTP1(true)
+	both.SetUnencryptedHTTP2(true)
+	at := serveOn(t, &http.Server{Protocols: both, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) })})
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	change := secured(service(route.TCP, port, at), a.file("a.example"))
+	change.SetListeners[0].Options.ALPN = "h2,http/1.1"
+	r.apply(change)
+	client := secureClient(t, a, port, true)
+	for _, forced := range []bool{false, true} {
+		transport := client.Transport.(*http.Transport).Clone()
+		transport.ForceAttemptHTTP2 = forced
+		t.Cleanup(transport.CloseIdleConnections)
+		resp, err := (&http.Client{Transport: transport}).Get("https://a.example/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if want := map[bool]string{false: "HTTP/1.1", true: "HTTP/2.0"}[forced]; string(body) != want {
+			t.Errorf("got %q, want %s", body, want)
 		}
 	}
 }

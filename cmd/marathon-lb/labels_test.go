@@ -156,7 +156,7 @@ var trials = []trial{
 	{label: "HAPROXY_0_HTTP_BACKEND_REDIR", more: []string{vhost, "$NAME.test"}, good: "/my/content", bad: "my content", look: byHost("/", "Location"),
 		without: "200 /login", with: "301 /my/content", withBad: "200 /login"},
 	{label: "HAPROXY_0_SSL_CERT", good: "$PEM", bad: " ", look: overTLS, without: "refused", with: "200 cert.test", withBad: "refused"},
-	{label: "HAPROXY_0_BIND_OPTIONS", good: "ssl crt $PEM no-sslv3", bad: "ssl crt $PEM verify required ca-file /ca.pem", look: overTLS,
+	{label: "HAPROXY_0_BIND_OPTIONS", good: "ssl crt $PEM no-sslv3", bad: "ssl crt $PEM verify required ca-file /ca.pem", value: "/ca.pem", look: overTLS,
 		without: "refused", with: "200 cert.test", withBad: "refused"},
 	{label: "HAPROXY_DEPLOYMENT_GROUP", good: "team-$NAME", bad: "a b", look: func(s sight) string {
 		resp, err := once(s.rig.appID, "X-Marathon-App-Id", "/team-"+s.name)

@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"config":                 {"marathon", "proxy", "stats", "internal/route", "marathon/zdd"},
 	"marathon":               {"internal/route", "internal/hacfg"},
 	"marathon/marathontest":  {},
-	"proxy":                  {"internal/route", "internal/h1"},
+	"proxy":                  {"internal/route", "internal/h1", "internal/proxyheader"},
 	"stats":                  {"internal/route"},
 	"internal/route":         {"internal/meter", "internal/hacfg"},
 	"internal/arch":          {},
@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"internal/hacfg":         {},
 	"internal/haproxy":       {"internal/route"},
 	"internal/meter":         {},
+	"internal/proxyheader":   {},
 	"internal/testkit":       {},
 	"internal/upgrade":       {},
 	"marathon/zdd":           {"marathon"},
@@ -179,7 +180,7 @@ func homeOf(name string) (home []string, known bool) {
 func TestWhatDecidesKnowsNoSockets(t *testing.T) {
 	pure := func(s source) bool {
 		name, _, _ := strings.Cut(strings.TrimSuffix(s.name, ".go"), "_")
-		return s.dir == "internal/route" || s.dir == "internal/h1" ||
+		return s.dir == "internal/route" || s.dir == "internal/h1" || s.dir == "internal/proxyheader" ||
 			s.dir == "proxy" && slices.Contains([]string{"decide", "obey", "attempt", "headers", "failure"}, name)
 	}
 	seen := map[string]bool{}

@@ -44,7 +44,11 @@ const patience = 60 * time.Second
 
 // put asks a side.
 func (q question) put(side netip.Addr, servers map[string]server) answer {
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(q.source)}, Timeout: patience}
+	from := q.source
+	if q.listener.Options.AcceptProxy { // the proxy's own
+		from = "127.0.0.1"
+	}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patience}
 	raw, err := dialer.Dial("tcp", netip.AddrPortFrom(side, q.listener.Bind.Port()).String())
 	if err != nil {
 		return answer{Ended: "no connection"}
@@ -52,6 +56,11 @@ func (q question) put(side netip.Addr, servers map[string]server) answer {
 	defer raw.Close()
 	raw.SetDeadline(time.Now().Add(patience))
 	conn := raw
+	if q.listener.Options.AcceptProxy {
+		if _, err := fmt.Fprintf(raw, "PROXY TCP4 %s 198.51.100.7 40000 %d\r\n", q.source, q.listener.Bind.Port()); err != nil {
+			return answer{Ended: "closed"}
+		}
+	}
 	if q.listener.TLS {
 		conn = tls.Client(raw, &tls.Config{InsecureSkipVerify: true, ServerName: q.sni})
 	}

@@ -52,6 +52,12 @@ func (s set) spec() route.Spec {
 	}
 	change := c.Link(time.Now())
 	change.SetListeners = append(o.Listeners(), change.SetListeners...)
+	for i := range change.SetListeners { // some have a proxy in front, some ask for certificates
+		l := &change.SetListeners[i]
+		if l.Options.AcceptProxy = i%3 == 0; l.TLS && i%2 == 0 {
+			l.Options.Verify, l.Options.CA = route.VerifyOptional, s.cert
+		}
+	}
 	table, _ := route.Build(route.NewTable(1), change)
 	return table.Spec()
 }

@@ -28,10 +28,13 @@ func (w *writer) frontend(l route.ListenerSpec) {
 				cmp.Or(about, name), name, bindText(l.Bind)))
 			return
 		}
-		tls = " ssl" + w.certWords(certs) + " alpn http/1.1"
+		tls = " ssl" + w.certWords(certs)
+		if l.Mode == route.HTTP {
+			tls += " alpn http/1.1"
+		}
 	}
 	w.section(about, "frontend %s from %s", name, base)
-	w.line("bind %s%s", bindText(l.Bind), tls)
+	w.line("bind %s%s", bindText(l.Bind), tls+bindWords(l.Options))
 	for _, c := range w.o.Certs {
 		if l.TLS && len(l.Certs) == 0 && c.Variable != "" {
 			w.note("D-CONFIG-3: put the text of %s into %s", c.Variable, c.Path)
@@ -39,6 +42,14 @@ func (w *writer) frontend(l route.ListenerSpec) {
 	}
 	if l.TLS && l.Mode == route.HTTP {
 		w.line(`http-request set-var(txn.host) ssl_fc_sni,lower unless { var(txn.host) -m len gt 0 }`)
+	}
+	if l.Options.AcceptProxy {
+		rule := "http-request"
+		if l.Mode == route.TCP {
+			rule = "tcp-request content"
+		}
+		w.note("conditions see the port that was opened, whatever the PROXY header says")
+		w.line("%s set-dst-port int(%d)", rule, l.Bind.Port())
 	}
 	switch l.Entry {
 	case route.ByHost:
@@ -50,6 +61,21 @@ func (w *writer) frontend(l route.ListenerSpec) {
 			w.line("default_backend %s", name)
 		}
 	}
+}
+
+// bindWords have a blank before each.
+func bindWords(o route.BindOptions) string {
+	b := ""
+	if o.Verify != route.NoVerify {
+		b += " ca-file " + word(o.CA) + " verify " + string(o.Verify)
+	}
+	if o.ALPN != "" {
+		b += " alpn " + word(o.ALPN)
+	}
+	if o.AcceptProxy {
+		b += " accept-proxy"
+	}
+	return b
 }
 
 // byHost is the first rule that matches, as Table.Match finds it.

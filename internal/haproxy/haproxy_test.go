@@ -50,12 +50,13 @@ func everything() route.Spec {
 	service := func(k route.BackendSpec) route.ListenerSpec {
 		return route.ListenerSpec{Name: k.Name, Bind: route.AnyAddr(k.Port), Mode: k.Mode, Entry: route.ByService, Backend: k.Name, App: k.App}
 	}
+	announced := func(l route.ListenerSpec) route.ListenerSpec { l.Options.AcceptProxy = true; return l }
 	return route.Spec{
 		Listeners: []route.ListenerSpec{
 			{Name: route.HTTPIn, Bind: route.AnyAddr(80), Mode: route.HTTP, Entry: route.ByHost},
 			{Name: route.AppIDIn, Bind: route.AnyAddr(9091), Mode: route.HTTP, Entry: route.ByAppID},
 			{Name: route.HTTPSIn, Bind: route.AnyAddr(443), Mode: route.HTTP, Entry: route.ByHost, TLS: true},
-			service(db), service(front), service(web),
+			announced(service(db)), announced(service(front)), service(web),
 		},
 		Backends: []route.BackendSpec{db, front, web},
 	}

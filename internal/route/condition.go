@@ -48,6 +48,15 @@ func ParseTest(words []string) (*Test, error) {
 	return t, t.compile()
 }
 
+// OnPort is the test for the port that a connection came in by: dst_port, whatever a PROXY header says.
+func OnPort(port int) (*Test, error) {
+	t, err := ParseTest([]string{"dst_port", strconv.Itoa(port)})
+	if err == nil {
+		t.sample.fetch.get = func(r *Request, _ *Response, _ []string) []string { return one(itoa(int(r.Local.Port()))) }
+	}
+	return t, err
+}
+
 // flags takes the flags before the patterns.
 func (t *Test) flags(words []string) ([]string, error) {
 	for len(words) > 0 && strings.HasPrefix(words[0], "-") {

@@ -22,6 +22,7 @@ type Request struct {
 	Path          string // not decoded, without the query
 	Query         string // with its "?", empty if there is none
 	Source, Local netip.AddrPort
+	Port          string // the one that the client meant, where a PROXY header may name another than Local's; else empty
 	TLS           bool
 	Old           bool // HTTP/1.0
 }

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/url"
@@ -80,8 +81,10 @@ var fetches = map[string]fetch{
 	}},
 	"src_port": {gives: number, get: func(r *Request, _ *Response, _ []string) []string { return one(itoa(int(r.Source.Port()))) }},
 	"dst":      {gives: address, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Local.Addr().Unmap().String()) }},
-	"dst_port": {gives: number, get: func(r *Request, _ *Response, _ []string) []string { return one(itoa(int(r.Local.Port()))) }},
-	"ssl_fc":   {gives: boolean, get: func(r *Request, _ *Response, _ []string) []string { return flag(r.TLS) }},
+	"dst_port": {gives: number, get: func(r *Request, _ *Response, _ []string) []string {
+		return one(cmp.Or(r.Port, itoa(int(r.Local.Port()))))
+	}},
+	"ssl_fc": {gives: boolean, get: func(r *Request, _ *Response, _ []string) []string { return flag(r.TLS) }},
 	"ssl_fc_sni": {gives: text, scope: OfRequest, forms: true, doc: "the host that is asked for over TLS: SNI only chooses the certificate", get: func(r *Request, _ *Response, _ []string) []string {
 		if !r.TLS {
 			return nil

@@ -69,12 +69,14 @@ type ListenerSpec struct {
 
 	PortIndex int    // with App: the {n} of its labels
 	CertLabel string // with Certs: the label that names them
+
+	Options BindOptions
 }
 
 // Equal says that nothing differs.
 func (l ListenerSpec) Equal(m ListenerSpec) bool {
 	return slices.Equal(l.Certs, m.Certs) && l.Name == m.Name && l.Bind == m.Bind && l.Mode == m.Mode && l.Entry == m.Entry && l.Backend == m.Backend && l.App == m.App && l.TLS == m.TLS &&
-		l.PortIndex == m.PortIndex && l.CertLabel == m.CertLabel
+		l.PortIndex == m.PortIndex && l.CertLabel == m.CertLabel && l.Options == m.Options
 }
 
 // BackendSpec is one service of one app: a set of interchangeable servers and how to reach them.

@@ -34,7 +34,7 @@ func (l ListenerSpec) String() string {
 	for _, c := range l.Certs {
 		to += " crt=" + c
 	}
-	return fmt.Sprintf("listener %s %s %s %s", l.Name, BindText(l.Bind), l.Mode, to)
+	return fmt.Sprintf("listener %s %s %s %s%s", l.Name, BindText(l.Bind), l.Mode, to, l.Options)
 }
 
 // String is the backend's line and, indented, its rules, check and servers.
