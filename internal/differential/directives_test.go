@@ -14,6 +14,7 @@ var tests = []string{
 	"hdr(Host) -i a.example", "hdr_dom(Host) -i example", "hdr_end(Host) -i .example", "hdr_beg(Host) x.", "hdr_reg(Host) -i ^[a-z]+[.]example", "hdr_val(Max-Forwards) 0", "hdr_ip(X-Forwarded-For) 1.2.3.0/24",
 	"method POST", "method GET HEAD", "url_param(id) 1", "urlp(id) -m found", "urlp(a) b x", "query -m sub a=b", "url_beg /a", "url_reg ^/.*=", "pathq -m end =1", "base_beg a.example/", "cook(a) b", "cook_cnt(a) 1",
 	"req.ver 1.0", "hdr(Content-Type) text/plain", "req.hdr(Authorization) -m found", "always_true", "hdr(Upgrade) -i websocket",
+	"query -m found", "path -m found", "hdr(Connection) -m found",
 }
 
 // predefined are conditions that HAProxy knows by name.

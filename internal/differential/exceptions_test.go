@@ -70,12 +70,18 @@ var exceptions = []exception{
 			a.without("x-it: a", "x-it: b", "x-it: one", "x-it: two")
 		}
 	}},
+	{row: "D-CONFIG-2", allows: func(q question, _, _ answer) bool { // Upgrade of a request with a body is gone before rules look at it
+		return (q.method == "POST" || q.method == "PUT") && asksForUpgrade.MatchString(q.text) && upgradesToWebSocket.MatchString(q.text)
+	}},
 }
 
 var (
 	absolute          = regexp.MustCompile(`^\S+ [A-Za-z]+://`)
 	hostWithUsualPort = regexp.MustCompile(`(?m)^Host: .*:(80|443)?\r$`)
+	asksForUpgrade    = regexp.MustCompile(`(?im)^Connection:.*upgrade`)
 	usualPort         = regexp.MustCompile(`:(80|443)?$`)
+
+	upgradesToWebSocket = regexp.MustCompile(`(?im)^Upgrade: websocket`)
 )
 
 // without takes fields out of the head that the server got.

@@ -108,7 +108,7 @@ func target(r *rand.Rand, s route.Spec) string {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	return path + pick(r, "", "", "?", "?id=1", "?a=b&id=2&c=/d", "?x='\"")
+	return path + pick(r, "", "", "?", "?id=1", "?a=b&id=2&c=/d", "?x='\"", pick(r, "?id", "?a=1;id=1", "?id=1?id=2", "?x&id=&a=b&a=x"))
 }
 
 // webSocket is what a client of one sends beside that.

@@ -137,11 +137,11 @@ func (x *Directive) change(r *Request) {
 	case SetURI, SetPathQuery:
 		r.setTarget(withoutOrigin(v))
 	case ReplacePath:
-		if m := x.Match.FindStringSubmatchIndex(r.Path); m != nil {
+		if m := x.Match.FindStringSubmatchIndex(r.Path); m != nil && r.hasPath() {
 			r.setTarget(expand(v, r.Path, m) + r.Query)
 		}
 	case ReplacePathQ, ReplaceURI:
-		if m := x.Match.FindStringSubmatchIndex(r.target()); m != nil {
+		if m := x.Match.FindStringSubmatchIndex(r.target()); m != nil && (r.hasPath() || x.Act == ReplaceURI) {
 			r.setTarget(withoutOrigin(expand(v, r.target(), m)))
 		}
 	default:
