@@ -21,17 +21,19 @@ type reader struct {
 	section string                // of the template: each has acls of its own
 	fronts  [2]frontend           // :80 and :443
 
-	set     setting         // the template
-	line    hacfg.Line      // of it
-	cond    hacfg.Condition // of the line
-	has     bool            // there is one
-	on      *route.Test     // the listener of a frontend that the template is a part of, nil for all
-	blocks  []route.Directive
-	rules   []route.Directive
-	late    []route.Directive // lines that begin with redirect
-	server  serverWords
-	told    int  // problems with the template
-	foreign bool // the rest of the template is another section's
+	set    setting         // the template
+	line   hacfg.Line      // of it
+	cond   hacfg.Condition // of the line
+	has    bool            // there is one
+	on     *route.Test     // the listener of a frontend that the template is a part of, nil for all
+	blocks []route.Directive
+	rules  []route.Directive
+	late   []route.Directive // lines that begin with redirect
+	server serverWords
+
+	compress compressing
+	told     int  // problems with the template
+	foreign  bool // the rest of the template is another section's
 }
 
 // errLost is a line whose meaning is known, but that is not carried out.
@@ -55,6 +57,7 @@ func (s *service) settleTemplates(h *HealthCheck) {
 		return !slices.ContainsFunc(r.do.Request, uses) && !slices.ContainsFunc(r.do.Response, uses)
 	})
 	r.server.settle(s)
+	r.settleCompression()
 	if !r.do.Empty() {
 		s.do = r.do
 	}

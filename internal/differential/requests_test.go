@@ -132,7 +132,8 @@ func field(r *rand.Rand, s route.Spec, q *question) string {
 		return "Want-Location: " + location(r, s)
 	case 9:
 		return "Want-Field: " + pick(r, "Strict-Transport-Security: max-age=1", "Set-Cookie: own=1; Path=/x", "Cache-Control: max-age=60",
-			"Keep-Alive: timeout=5", "X-It: 1")
+			"Keep-Alive: timeout=5", "X-It: 1",
+			"ETag: \"v1\"", "ETag: W/\"v1\"", "ETag: v1", "Cache-Control: private, no-transform", "Content-Type: text/plain", "Content-Type: multipart/mixed", "Vary: Cookie")
 	case 10:
 		return "Want-Status: " + pick(r, "404", "500", "301", "204", "304", "503")
 	case 11:
@@ -141,7 +142,7 @@ func field(r *rand.Rand, s route.Spec, q *question) string {
 			"X-Marathon-App-Id: "+appID(r, s), "X-Obs: caf\xe9", "Content-Type: text/plain", "Max-Forwards: 0", "Forwarded: for=1.2.3.4")
 	}
 	return pick(r, "X-It: one", "TE: trailers", "TE: gzip, trailers", "Keep-Alive: 5", "Proxy-Connection: close", "Connection: close", "Connection: keep-alive",
-		"Upgrade: h2c", "Connection: Upgrade\r\nUpgrade: h2c", "Accept-Encoding: gzip", "Connection: close, X-It\r\nX-It: two",
+		"Upgrade: h2c", "Connection: Upgrade\r\nUpgrade: h2c", pick(r, "Accept-Encoding: gzip", "Accept-Encoding: br, gzip;q=0.5", "Accept-Encoding: *", "Accept-Encoding: gzip;q=0"), "Accept-Encoding: gzip", "Connection: close, X-It\r\nX-It: two",
 		"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", "X-Empty:", "X-It: a\r\nX-It: b")
 }
 
