@@ -45,8 +45,8 @@ var (
 		"http-response set-header Strict-Transport-Security max-age=5", "http-response add-header X-D %[res.hdr(X-It),upper]",
 	}
 	answerTests     = []string{"status 404", "status ge 300", "res.hdr(X-It) -m found", "res.hdr(Location) -m beg http", "src 127.0.5.5", "ssl_fc", "res.hdr(Set-Cookie) -m found"}
-	harmlessLines   = []string{"timeout server 59s", "timeout connect 9s", "timeout tunnel 1h", "option redispatch", "option http-server-close", "option httpclose", "balance source", "balance first", "retries 2", "no option http-keep-alive",
-		"compression algo gzip", "compression algo gzip", "compression algo gzip\n  compression type text/plain\n  compression offload", "compression type text/ application/json", "compression offload"}
+	harmlessLines   = []string{"timeout server 59s", "timeout connect 9s", "timeout tunnel 1h", "option redispatch", "option http-server-close", "option httpclose", "balance source", "balance first", "retries 2", "no option http-keep-alive"}
+	compressions    = []string{"compression algo gzip", "compression algo gzip\n  compression type text/ application/json", "compression type TEXT/plain\n  compression algo deflate gzip\n  compression offload"}
 	serverTemplates = []string{"weight 5", "weight 0", "backup", "weight 256", "check inter 10s", ""}
 )
 
@@ -107,7 +107,7 @@ func templates(r *rand.Rand, into map[string]string, port int) {
 	set := func(name, text string) { into[fmt.Sprintf("HAPROXY_%d_%s", port, name)] = text }
 	defer withoutAllow(into, port)
 	if r.IntN(2) == 0 {
-		set("BACKEND_HTTP_OPTIONS", template(r, "{}"))
+		set("BACKEND_HTTP_OPTIONS", template(r, "{}")+"  "+pick(r, "", compressions[r.IntN(len(compressions))])+"\n")
 	}
 	if r.IntN(6) == 0 {
 		set("BACKEND_HEAD", "backend {backend}\n  balance {balance}\n  mode {mode}\n"+template(r, "{{}}"))

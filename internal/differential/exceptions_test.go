@@ -65,6 +65,10 @@ var exceptions = []exception{
 	{row: "D-DIRECTIVE-6", allows: func(_ question, ours, theirs answer) bool { // who is rejected is told so, after the password was asked for
 		return theirs.Ended == "closed" && ours.Server == "" && ours.Status >= 300
 	}},
+	{row: "D-DIRECTIVE-13", allows: func(q question, ours, theirs answer) bool { // who takes all but gzip gets gzip
+		const zipped = "Content-Encoding: gzip"
+		return strings.Contains(q.text, "Accept-Encoding: gzip;q=0, *") && slices.Contains(theirs.Fields, zipped) && !slices.Contains(ours.Fields, zipped)
+	}},
 	{row: "D-DIRECTIVE-4", settle: func(q question, a *answer) { // a rule that sets X-Forwarded-For has the last word
 		if slices.Contains(a.Head, "x-forwarded-for: 9.9.9.9") {
 			a.without("x-forwarded-for: " + q.source)
