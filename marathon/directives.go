@@ -170,7 +170,8 @@ var optionRows = []Directive{
 	{Words: "option contstats", Effect: AsIs}, {Words: "option log-health-checks", Effect: AsIs}, {Words: "option http-use-htx", Effect: AsIs},
 	{Words: "option http-ignore-probes", Effect: AsIs}, {Words: "option allbackups", Effect: AsIs}, {Words: "no option http-server-close", Effect: AsIs},
 	{Words: "no option httpclose", Effect: AsIs}, {Words: "no option forceclose", Effect: AsIs}, {Words: "option http-buffer-request", Effect: AsIs, Doc: "A request is looked at when its head is whole."},
-	{Words: "option httplog", Instead: "start with --access-log=all"}, {Words: "option tcplog", Instead: "start with --access-log=all"}, {Words: "log", Instead: "start with --access-log=all"},
+	{Words: "option httplog", apply: (*reader).logAll, Doc: "Each request of the service has a line in the access log, in the log's own form, unless --access-log=off."},
+	{Words: "option tcplog", apply: (*reader).logAll, Doc: "The same."}, {Words: "log", apply: (*reader).logLine, Instead: "read the log of the process, and start with --access-log=all for a line of each request", Doc: "global, which is what the log is."},
 	{Words: "option tcp-check", Instead: "give the app a health check of protocol TCP"}, {Words: "option ssl-hello-chk", Instead: "give the app a health check of protocol HTTPS"},
 }
 

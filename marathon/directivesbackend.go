@@ -83,6 +83,23 @@ func (r *reader) checkTimeout(words []string) (err error) {
 func (r *reader) serverClose([]string) error { r.do.ServerClose = true; return nil }
 func (r *reader) clientClose([]string) error { r.do.ClientClose = true; return nil }
 
+// logAll has each request of the service logged. clf is another form, and the log's is its own.
+func (r *reader) logAll(words []string) error {
+	r.s.logAll = true
+	if len(words) > 0 {
+		return fmt.Errorf("%q is not carried out: requests are logged in the log's own form", strings.Join(words, " "))
+	}
+	return nil
+}
+
+// logLine says where HAProxy logs to.
+func (r *reader) logLine(words []string) error {
+	if len(words) == 1 && words[0] == "global" {
+		return nil
+	}
+	return errLost
+}
+
 // forwardFor is HAProxy's own field, which is always written; another name for it is written besides.
 func (r *reader) forwardFor(words []string) error {
 	switch {

@@ -33,6 +33,7 @@ type service struct {
 	allow     []netip.Prefix
 	toHTTPS   bool
 	hsts      bool
+	logAll    bool
 	tls       bool // the service port speaks TLS
 	certs     []string
 	certsBy   []string // the labels that name them

@@ -26,6 +26,9 @@ func (w *writer) backend(k *route.BackendSpec) {
 	if k.Canary.Group != "" {
 		w.note("D-CONFIG-6: of the apps of canary group %s, HAProxy has the first serve all clients", k.Canary.Group)
 	}
+	if k.LogAll {
+		w.note("D-CONFIG-11: its requests are logged; here it takes a log line in global, and in the frontends log global and option %slog", k.Mode)
+	}
 	w.balance(k)
 	w.access(k)
 	if k.Mode == route.HTTP {
