@@ -115,7 +115,11 @@ func (c *Config) notice(r row, option, text string) error {
 		if err := keepsOut(option, text); err != nil {
 			return err
 		}
-		c.Notices = append(c.Notices, Notice{Option: option, Reason: noTemplates, Lost: true})
+		reason := noTemplates
+		if marathon.ReadsDefaults(strings.TrimPrefix(option, templatePrefix)) {
+			reason = someTemplates
+		}
+		c.Notices = append(c.Notices, Notice{Option: option, Reason: reason, Lost: true})
 		return nil
 	case r.partly != nil && r.partly(text):
 		c.Notices = append(c.Notices, Notice{Option: option, Reason: r.note, Lost: true})

@@ -27,7 +27,7 @@ func (c *Config) readTemplates(env environ) error {
 		}
 	}
 	for name, text := range env {
-		if short, ok := strings.CutPrefix(name, templatePrefix); ok && marathon.ReadsTemplate(short) {
+		if short, ok := strings.CutPrefix(name, templatePrefix); ok && (marathon.ReadsTemplate(short) || marathon.ReadsDefaults(short)) {
 			all[short] = strings.ReplaceAll(text, `\n`, "\n")
 		}
 	}
@@ -38,13 +38,29 @@ func (c *Config) readTemplates(env environ) error {
 		if err := keepsOut(templatePrefix+name, all[name]); err != nil {
 			return err
 		}
+		if marathon.ReadsDefaults(name) {
+			if env.get(templatePrefix+name) == "" { // else it is told with the variables
+				c.Notices = append(c.Notices, Notice{Option: filepath.Join("templates", templatePrefix+name), Reason: someTemplates, Lost: true})
+			}
+			continue
+		}
 		c.Notices = append(c.Notices, Notice{Option: filepath.Join("templates", templatePrefix+name), Reason: noTemplates, Lost: true})
 		delete(all, name)
 	}
+	c.readDefaultErrors(all)
 	if len(all) > 0 {
 		c.Marathon.Templates = all
 	}
 	return nil
+}
+
+// readDefaultErrors finds the answers that HEAD puts in the place of ours.
+func (c *Config) readDefaultErrors(templates map[string]string) {
+	files, err := marathon.DefaultErrors(templates)
+	if err != nil {
+		c.Notices = append(c.Notices, Notice{Option: templatePrefix + "HEAD", Reason: err.Error(), Lost: true})
+	}
+	c.Proxy.ErrorFiles = files
 }
 
 func readFolder(into map[string]string, folder string) error {

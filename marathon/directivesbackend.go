@@ -120,15 +120,22 @@ func (r *reader) forwardFor(words []string) error {
 
 // errorfile names a response to be told in the place of ours.
 func (r *reader) errorfile(words []string) error {
+	f, err := errorFile(words)
+	if err == nil {
+		r.do.Errors = append(r.do.Errors, f)
+	}
+	return err
+}
+
+func errorFile(words []string) (f route.ErrorFile, err error) {
 	if len(words) != 2 {
-		return errors.New("it takes a status and a file")
+		return f, errors.New("it takes a status and a file")
 	}
 	status, err := strconv.Atoi(words[0])
 	if err != nil || !slices.Contains([]int{400, 401, 403, 404, 405, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504}, status) {
-		return fmt.Errorf("%q is no status that a file can stand for", words[0])
+		return f, fmt.Errorf("%q is no status that a file can stand for", words[0])
 	}
-	r.do.Errors = append(r.do.Errors, route.ErrorFile{Status: status, Path: words[1]})
-	return nil
+	return route.ErrorFile{Status: status, Path: words[1]}, nil
 }
 
 // cookieLine is stickiness under another name.

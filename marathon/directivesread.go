@@ -41,11 +41,12 @@ var errLost = errors.New("is not carried out")
 
 // settleTemplates carries out the templates of the service, in the order in which Marathon-LB wrote them down.
 func (s *service) settleTemplates(h *HealthCheck) {
-	if len(s.templates) == 0 {
+	if len(s.templates) == 0 && s.options.Templates[head] == "" {
 		return
 	}
 	r := &reader{s: s, check: h, do: &route.Directives{}, acls: map[string]*route.ACL{}}
 	r.fronts[0].port, r.fronts[1].port = int(s.options.HTTPBind.Port()), int(s.options.HTTPSBind.Port())
+	r.defaults()
 	slices.SortStableFunc(s.templates, func(a, b setting) int { return cmp.Compare(a.row.place, b.row.place) })
 	for _, set := range s.templates {
 		r.template(set)

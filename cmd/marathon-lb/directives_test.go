@@ -149,6 +149,8 @@ var recipes = []trial{
 		without: "200 max-age=15768000", with: "200 max-age=1"},
 	{label: "HAPROXY_0_FRONTEND_HEAD", good: frontendWith("errorfile 403 $DIR/403.http\n  http-request deny if {{ path /no }}"),
 		look: byPort(0, "/no", "own="), without: "200", with: "403 own=page"},
+	{label: "HAPROXY_0_FRONTEND_HEAD", good: frontendWith("errorfile 503 $DIR/503.http\n  http-request deny deny_status 503 if {{ path /no }}"), look: byPort(0, "/no", "own="),
+		without: "200", with: "503 own=page"},
 	{label: "HAPROXY_0_FRONTEND_HEAD", good: frontendWith("option httplog"), bad: frontendWith("log 127.0.0.1 local0"), value: "log 127.0.0.1 local0", look: logged,
 		without: "200 not logged", with: "200 logged", withBad: "200 not logged"},
 	{label: "HAPROXY_0_FRONTEND_BACKEND_GLUE", good: "  use_backend {backend} if {{ path_beg /api }}\n", look: byPort(0, "/other"), without: "200", with: "503"},
@@ -196,9 +198,11 @@ var recipes = []trial{
 // fill puts what only a test knows into recipes.
 func fillRecipes(t *testing.T) []trial {
 	dir := t.TempDir()
-	page := "HTTP/1.0 403 Forbidden\r\nCache-Control: no-cache\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nown=page\n"
-	if err := os.WriteFile(filepath.Join(dir, "403.http"), []byte(page), 0o644); err != nil {
-		t.Fatal(err)
+	for status, words := range map[string]string{"403": "Forbidden", "503": "Service Unavailable"} {
+		page := "HTTP/1.0 " + status + " " + words + "\r\nCache-Control: no-cache\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nown=page\n"
+		if err := os.WriteFile(filepath.Join(dir, status+".http"), []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	all := slices.Clone(recipes)
 	for i := range all {

@@ -51,6 +51,9 @@ func (w *writer) settings() {
 		w.line("option http-server-close")
 	}
 	w.line("retry-on conn-failure empty-response")
+	for _, e := range w.o.ErrorFiles {
+		w.line("errorfile %d %s", e.Status, word(e.Path))
+	}
 	w.entrance()
 	w.exit()
 	w.statistics()
