@@ -81,6 +81,12 @@ func (c *checkers) set(n int, vouched bool, path string, interval time.Duration)
 	return servers
 }
 
+// inBubble is synctest.Test on one processor: on several, timers of a bubble that end together crash the race detector (golang/go#78156).
+func inBubble(t *testing.T, f func(*testing.T)) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	synctest.Test(t, f)
+}
+
 // after is what a func finds once that time has passed.
 func (c *checkers) after(d time.Duration, look func()) {
 	time.Sleep(d)
@@ -93,7 +99,7 @@ func (c *checkers) after(d time.Duration, look func()) {
 const each = 10 * time.Second
 
 func TestAServerNobodyVouchesForIsProbedAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		servers := c.set(50, false, "/", each)
 		c.after(0, func() {
@@ -105,7 +111,7 @@ func TestAServerNobodyVouchesForIsProbedAtOnce(t *testing.T) {
 }
 
 func TestFirstProbesAreSpreadOverTheIntervalAndKeepIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		c.set(1000, true, "/", each)
 		c.after(each/2, func() {
@@ -131,7 +137,7 @@ func TestFirstProbesAreSpreadOverTheIntervalAndKeepIt(t *testing.T) {
 }
 
 func TestThousandsOfServersNeedNoGoroutineEach(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		synctest.Wait()
 		before := runtime.NumGoroutine()
@@ -145,7 +151,7 @@ func TestThousandsOfServersNeedNoGoroutineEach(t *testing.T) {
 }
 
 func TestProbesUnderWayAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		c.takes = time.Second
 		c.set(3*proxy.MostProbes, false, "/", each)
@@ -163,7 +169,7 @@ func TestProbesUnderWayAreBounded(t *testing.T) {
 }
 
 func TestASlowServerIsNotAskedTwiceAtATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		c.takes = 3 * each
 		servers := c.set(1, false, "/", each)
@@ -181,7 +187,7 @@ func TestASlowServerIsNotAskedTwiceAtATime(t *testing.T) {
 }
 
 func TestAServerThatLeftIsNotProbed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		c.takes = time.Second
 		c.set(2, false, "/", each)
@@ -202,7 +208,7 @@ func TestAServerThatLeftIsNotProbed(t *testing.T) {
 }
 
 func TestAServerThatComesBackFromDrainingIsProbedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		servers := c.set(1, false, "/", each)
 		c.after(time.Second, func() {})
@@ -217,7 +223,7 @@ func TestAServerThatComesBackFromDrainingIsProbedAgain(t *testing.T) {
 }
 
 func TestAnotherQuestionIsAskedSoonAndTheOldOneNoMore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		c.result = route.Result{Status: route.L7STS, Code: 404}
 		servers := c.set(3, false, "/old", time.Hour)
@@ -238,7 +244,7 @@ func TestAnotherQuestionIsAskedSoonAndTheOldOneNoMore(t *testing.T) {
 }
 
 func TestMarathonsGoodWordOnAServerThatIsDownHasItProbedAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		c.result = route.Result{Status: route.L4CON}
 		servers := c.set(1, false, "/", time.Hour)
@@ -255,7 +261,7 @@ func TestMarathonsGoodWordOnAServerThatIsDownHasItProbedAtOnce(t *testing.T) {
 }
 
 func TestAShorterIntervalHoldsAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		c.set(20, true, "/", 24*time.Hour)
 		c.after(time.Millisecond, func() {})
@@ -269,7 +275,7 @@ func TestAShorterIntervalHoldsAtOnce(t *testing.T) {
 }
 
 func TestANewServerIsProbedOftenUntilItIsFoundWell(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		c.result = route.Result{Status: route.L4CON}
 		s := c.set(1, false, "/", each)[0]
@@ -301,7 +307,7 @@ func TestANewServerIsProbedOftenUntilItIsFoundWell(t *testing.T) {
 }
 
 func TestManyNewServersTogetherAreNotProbedTooOften(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		c := newCheckers(t)
 		c.result = route.Result{Status: route.L4CON}
 		c.set(1000, false, "/", each)

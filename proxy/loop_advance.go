@@ -4,6 +4,10 @@ package proxy
 
 // advance lets a trip do what it can now: both ways, until there is nothing more to read, or no room to write.
 func (l *loop) advance(t *trip) {
+	if t.phase == tunneling {
+		l.tunnelTurn(t)
+		return
+	}
 	if l.clientGone(t) {
 		return
 	}
@@ -14,8 +18,6 @@ func (l *loop) advance(t *trip) {
 		if l.upload(t) && l.download(t) {
 			l.await(t)
 		}
-	case tunneling:
-		l.tunnelTurn(t)
 	case leaving:
 		l.leavingTurn(t)
 	}
@@ -28,12 +30,11 @@ func (l *loop) clientGone(t *trip) bool {
 		l.fail(t, ClientLeftHeld)
 		return true
 	}
-	if t.tunnels || t.phase == tunneling {
-		if c.broken && t.phase != tunneling {
+	if t.tunnels {
+		if c.broken {
 			l.fail(t, ClientLeftConnecting)
-			return true
 		}
-		return false
+		return c.broken
 	}
 	if !c.broken && !(c.ended && (!t.hasBody || t.up.Done())) {
 		return false

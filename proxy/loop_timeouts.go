@@ -143,9 +143,12 @@ func (w *timeouts) anew(c *conn, now int64) {
 	w.last = c
 }
 
+// slack is by how much less than it should a wait may last: who moves all the time need not go to the end of the list each time.
+const slack = int64(10 * time.Millisecond)
+
 // wait begins anew after progress, and goes on without.
 func (w *timeouts) wait(c *conn, now int64, moved bool) {
-	if moved || c.list != w {
+	if c.list != w || moved && now+w.after-c.deadline > slack {
 		w.anew(c, now)
 	}
 }

@@ -36,12 +36,13 @@ func (l *loop) switchProtocols(t *trip, rest []byte) bool {
 // receiving.
 func (l *loop) tunnelTurn(t *trip) {
 	c, s := t.client, t.server
-	up, failed := l.pump(t, c, s, &t.upPipe, &t.in, ClientCut)
-	if failed == OK {
-		var down bool
-		if down, failed = l.pump(t, s, c, &t.downPipe, nil, ServerCut); down {
-			up = true
-		}
+	var up, down bool
+	failed := OK
+	if !idle(c, s, t.upPipe) {
+		up, failed = l.pump(t, c, s, &t.upPipe, &t.in, ClientCut)
+	}
+	if failed == OK && !idle(s, c, t.downPipe) {
+		down, failed = l.pump(t, s, c, &t.downPipe, nil, ServerCut)
 	}
 	switch {
 	case failed != OK:
@@ -50,9 +51,14 @@ func (l *loop) tunnelTurn(t *trip) {
 	case c.shut && s.shut:
 		l.abandon(t)
 	default:
-		l.tunnelWait(t).wait(c, l.time, up || t.moved)
+		l.tunnelWait(t).wait(c, l.time, up || down || t.moved)
 		t.moved = false
 	}
+}
+
+// idle says that there is nothing to pass on this way.
+func idle(from, to *conn, through *pipe) bool {
+	return !from.readable && !from.eof && len(from.in) == 0 && !to.pending() && !through.pending()
 }
 
 // pump copies one way what there is. broken is the failure if reading breaks. taken counts what was read; without it, what was written is
@@ -65,6 +71,10 @@ func (l *loop) pump(t *trip, from, to *conn, through **pipe, taken *uint64, brok
 		return p != sendFailed
 	}
 	for range mostTurns {
+		if l.gathering && to.pending() {
+			l.later(to)
+			return moved, OK
+		}
 		if !written(l.flushThrough(to, *through)) {
 			return moved, otherSide(broken)
 		}
@@ -99,8 +109,11 @@ func (l *loop) pump(t *trip, from, to *conn, through **pipe, taken *uint64, brok
 		if n == bufferSize && *through == nil { // there is much to come
 			*through = l.getPipe()
 		}
-		if len(b) > 0 && !written(l.send(to, b)) {
+		if len(b) > 0 && !written(l.answer(to, b)) {
 			return moved, otherSide(broken)
+		}
+		if *through == nil && idle(from, to, nil) {
+			return moved, OK
 		}
 	}
 	l.later(from)
