@@ -25,11 +25,13 @@ func newGzip(to io.Writer) *gzip.Writer {
 
 // offerGzip notes that the client takes compressed answers, where the backend has such, once its directives have changed the request.
 func (a *Action) offerGzip(r *Request, c *route.Compression) {
-	if c == nil || r.Old || r.Method == "HEAD" || !takesGzip(r.Fields) {
+	if c == nil || !takesGzip(r.Fields) {
 		return
 	}
-	a.gzip = c
-	if c.Offload { // the server is not to compress itself
+	if !r.Old && r.Method != "HEAD" {
+		a.gzip = c
+	}
+	if c.Offload { // the server is not to compress itself, whatever the answer
 		r.Fields = slices.DeleteFunc(r.Fields, func(f Field) bool { return f.is("Accept-Encoding") })
 	}
 }
