@@ -43,6 +43,7 @@ var comments = map[string]string{
 	"Proxy.CertPoll":             "how often files of certificates are looked at; 2 s if zero",
 	"Proxy.DrainTimeout":         "how long a request may still run on a server that left, and on this process after SIGTERM",
 	"Proxy.Engine":               "what serves HTTP and TCP: loop, which is event loops of our own and what Linux gets without this flag, or nethttp, Go's HTTP library. Ports with TLS are served by nethttp in any case",
+	"Proxy.ErrorFiles":           "whole HTTP responses, told in the place of answers of ours where the service has none of its own",
 	"Proxy.HoldBytes":            "how many bytes the held requests of all services may take; 64 MiB if zero",
 	"Proxy.HoldRequests":         "how many requests of one service HAPROXY_{n}_HOLD may hold at a time, 0 for none; more are answered 503 at once",
 	"Proxy.MaxConn":              "how many client connections there may be at a time. If there are as many, those that idle are closed, and new ones wait to be accepted; half of the files that may be open if zero, since each needs a server, too",

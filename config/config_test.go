@@ -234,6 +234,28 @@ func TestTemplatesForAllServicesComeFromFoldersAndTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestOfTheTemplateHEADWhatHoldsForServicesIsCarriedOut(t *testing.T) {
+	const text = "global\n  daemon\ndefaults\n  errorfile 503 /errors/503.http\n  timeout server 5s\nlisten stats\n  bind :9090\n  errorfile 500 /other\n"
+	want := []route.ErrorFile{{Status: 503, Path: "/errors/503.http"}}
+	sandbox := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(sandbox, "templates"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(sandbox, "templates", "HAPROXY_HEAD"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, env := range []string{"MESOS_SANDBOX=" + sandbox, "HAPROXY_HEAD=" + strings.ReplaceAll(text, "\n", `\n`)} {
+		c := parse(t, "sse --group x", env)
+		if !slices.Equal(c.Proxy.ErrorFiles, want) || c.Marathon.Templates["HEAD"] != text || len(c.Notices) != 1 || !strings.Contains(c.Notices[0].Reason, "errorfile") {
+			t.Errorf("%s: %v, templates %q, notices %v", env, c.Proxy.ErrorFiles, c.Marathon.Templates, c.Notices)
+		}
+	}
+	c := parse(t, "sse --group x", `HAPROXY_HEAD=defaults\n errorfile 999 /x`)
+	if len(c.Proxy.ErrorFiles) != 0 || len(c.Notices) != 2 {
+		t.Errorf("a status that there is not: %v, notices %v", c.Proxy.ErrorFiles, c.Notices)
+	}
+}
+
 func TestUsageErrorsNameFlagValueAndRemedy(t *testing.T) {
 	for _, c := range []struct{ args, env, want string }{
 		{"sse", "", `--group is missing: name a group to serve, such as --group external, or --group "*" for all`},

@@ -33,6 +33,8 @@ const (
 const (
 	noHAProxy   = "accepted for compatibility, no effect: there is no HAProxy to configure or reload"
 	noTemplates = "not carried out yet: the template is not used"
+	// someTemplates is what the log says of HEAD.
+	someTemplates = "of its defaults, errorfile, compression, option httplog and timeout connect, server and tunnel are carried out, and nothing else"
 	// templateNote is what the help says; noTemplates is what the log says of those that no label can set.
 	templateNote = `\n is a newline. Files of these names in templates/, and in that of the sandbox, are read too; variables go first, and labels before them`
 )

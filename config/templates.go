@@ -28,23 +28,36 @@ func (c *Config) readTemplates(env environ) error {
 		}
 	}
 	for name, text := range env {
-		if short, ok := strings.CutPrefix(name, templatePrefix); ok && marathon.ReadsTemplate(short) {
+		if short, ok := strings.CutPrefix(name, templatePrefix); ok && (marathon.ReadsTemplate(short) || marathon.ReadsDefaults(short)) {
 			all[short] = strings.ReplaceAll(text, `\n`, "\n")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if marathon.ReadsTemplate(name) {
+		if marathon.ReadsTemplate(name) || marathon.ReadsDefaults(name) && env.get(templatePrefix+name) != "" { // which is told with the variables
 			continue
 		}
 		if err := c.loseTemplate(name, all[name], filepath.Join("templates", templatePrefix+name)); err != nil {
 			return err
 		}
+		if marathon.ReadsDefaults(name) {
+			continue
+		}
 		delete(all, name)
 	}
+	c.readDefaultErrors(all)
 	if len(all) > 0 {
 		c.Marathon.Templates = all
 	}
 	return nil
+}
+
+// readDefaultErrors finds the answers that HEAD puts in the place of ours.
+func (c *Config) readDefaultErrors(templates map[string]string) {
+	files, err := marathon.DefaultErrors(templates)
+	if err != nil {
+		c.Notices = append(c.Notices, Notice{Option: templatePrefix + "HEAD", Reason: err.Error(), Lost: true})
+	}
+	c.Proxy.ErrorFiles = files
 }
 
 func readFolder(into map[string]string, folder string) error {
@@ -69,6 +82,9 @@ func (c *Config) loseTemplate(name, text, option string) error {
 		return err
 	}
 	reason := noTemplates
+	if marathon.ReadsDefaults(name) {
+		reason = someTemplates
+	}
 	delete(c.Marathon.Heads, name) // of a file, where a variable has its name
 	if asked != (route.BindOptions{}) {
 		if c.Marathon.Heads == nil {

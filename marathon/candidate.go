@@ -56,7 +56,7 @@ func (s *service) candidate(o *Options, f Facts) *candidate {
 		place: place{s.app.ID, s.index},
 		spec: route.BackendSpec{
 			Name: backendName(s.app.ID, s.port), App: s.app.ID, PortIndex: s.index, Port: s.port, Mode: s.mode, Balance: s.balance, HashOn: s.hashOn,
-			Check: s.checkOf, Do: s.do, Rules: s.ownRules, Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
+			Check: s.checkOf, Do: s.do, LogAll: s.logAll, Rules: s.ownRules, Servers: s.app.servers(endpoints, f), Closed: s.closedBy != "",
 			Auth: s.auth, Allow: s.allow, ToHTTPS: s.toHTTPS, HSTS: s.hsts, Rewrite: s.rewrite,
 			Certs: s.hostCerts(o.GroupHTTPSByVHost), CertLabel: s.certLabel(), Canary: s.canary, Hold: s.hold, SlowStart: s.slowStart,
 		},

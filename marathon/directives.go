@@ -143,6 +143,9 @@ var backendRows = []Directive{
 	{Words: "srvtimeout", apply: timeout(func(d *route.Directives) *time.Duration { return &d.Server }), Doc: "The same as timeout server."},
 	{Words: "timeout queue", Effect: AsIs, Doc: "Nothing waits in a queue."},
 	{Words: "errorfile", apply: (*reader).errorfile, Doc: "A file on the load balancer's disk with a whole HTTP response, for an answer of ours with that status."},
+	{Words: "compression algo", NoCondition: true, apply: (*reader).compressionAlgo, Instead: "write compression algo gzip", Doc: "gzip: answers 200 to 203 with an end that is known are compressed for clients that take it, in HTTP/1.1. Of several algorithms gzip is used."},
+	{Words: "compression type", NoCondition: true, apply: (*reader).compressionType, Doc: "Only answers whose Content-Type begins so are; without it all are, but multipart."},
+	{Words: "compression offload", NoCondition: true, apply: (*reader).compressionOffload, Doc: "Servers do not see the Accept-Encoding of clients that take gzip."},
 	{Words: "cookie", apply: (*reader).cookieLine, Instead: "set the label HAPROXY_{n}_STICKY", Doc: "Keeps clients at their server by a cookie of that name: insert, with indirect, nocache, httponly, secure."},
 	{Words: "stick on", apply: (*reader).stickOn, Instead: "set the label HAPROXY_{n}_STICKY", Doc: "src, hdr(NAME) and url_param(NAME): the same without a table, by a hash, as with balance."},
 	{Words: "stick-table", Effect: AsIs, Doc: "stick on needs no table; nothing else is kept in one."},
@@ -167,7 +170,8 @@ var optionRows = []Directive{
 	{Words: "option contstats", Effect: AsIs}, {Words: "option log-health-checks", Effect: AsIs}, {Words: "option http-use-htx", Effect: AsIs},
 	{Words: "option http-ignore-probes", Effect: AsIs}, {Words: "option allbackups", Effect: AsIs}, {Words: "no option http-server-close", Effect: AsIs},
 	{Words: "no option httpclose", Effect: AsIs}, {Words: "no option forceclose", Effect: AsIs}, {Words: "option http-buffer-request", Effect: AsIs, Doc: "A request is looked at when its head is whole."},
-	{Words: "option httplog", Instead: "start with --access-log=all"}, {Words: "option tcplog", Instead: "start with --access-log=all"}, {Words: "log", Instead: "start with --access-log=all"},
+	{Words: "option httplog", apply: (*reader).logAll, Doc: "Each request of the service has a line in the access log, in the log's own form, unless --access-log=off."},
+	{Words: "option tcplog", apply: (*reader).logAll, Doc: "The same."}, {Words: "log", apply: (*reader).logLine, Instead: "read the log of the process, and start with --access-log=all for a line of each request", Doc: "global, which is what the log is."},
 	{Words: "option tcp-check", Instead: "give the app a health check of protocol TCP"}, {Words: "option ssl-hello-chk", Instead: "give the app a health check of protocol HTTPS"},
 }
 
@@ -177,7 +181,7 @@ var lostRows = []Directive{
 	{Words: "timeout client", Instead: "remove it: HAProxy ignores it in a backend, and here " + forAll}, {Words: "clitimeout", Instead: "remove it: " + forAll},
 	{Words: "timeout http-request", Instead: "remove it: " + forAll}, {Words: "timeout http-keep-alive", Instead: "remove it: " + forAll},
 	{Words: "timeout tarpit", Instead: "remove it: nobody is held in a tarpit"},
-	{Words: "compression", Instead: "let the app compress, or a CDN"}, {Words: "filter", Instead: "let the app do it"},
+	{Words: "compression", Instead: "use compression algo gzip, compression type and compression offload"}, {Words: "filter", Instead: "let the app do it"},
 	{Words: "maxconn", Instead: "remove it: --maxconn bounds all ports together, and --backend-maxconn each service"}, {Words: "rate-limit", Restricts: true, Instead: "limit rates in front of the load balancer"},
 	{Words: "capture", Instead: "remove it: the log has fixed fields"}, {Words: "monitor-uri", Instead: "ask /_haproxy_health_check on :9090"},
 	{Words: "stats", Instead: "see the page on :9090"}, {Words: "userlist", Restricts: true, Instead: "set the label HAPROXY_{n}_AUTH"},

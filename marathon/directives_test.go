@@ -216,3 +216,20 @@ func TestATemplateForAllCountsWhereNoLabelSaysOtherwise(t *testing.T) {
 		t.Errorf("told %s", got)
 	}
 }
+
+// Of HEAD what its defaults say of services counts for all of them, unless they say otherwise.
+func TestTheDefaultsOfHEADHoldForAllServices(t *testing.T) {
+	o := external()
+	o.Templates = map[string]string{"HEAD": "global\n  maxconn 5\n  timeout connect 9s\ndefaults\n  log global\n  timeout server 5s\n  timeout client 5s\n  compression algo gzip\n  option httplog\n  timeout connect soon\n" +
+		"  errorfile 503 /x\nlisten stats\n  bind :9090\n  timeout tunnel 5s\n"}
+	c, change := compile(o, web("/a", 10000, "HAPROXY_0_MODE", "http"), web("/b", 10001, "HAPROXY_0_MODE", "http", "HAPROXY_0_BACKEND_HEAD", "  timeout server 7s\n  compression type text/\n"),
+		web("/c", 10002, "HAPROXY_0_MODE", "tcp"))
+	for i, want := range []string{"timeout server 5000ms\ncompression algo gzip\n", "timeout server 7000ms\ncompression algo gzip\ncompression type text/\n", "timeout server 5000ms\n"} {
+		if k := change.SetBackends[i]; k.Do.String() != want || !k.LogAll {
+			t.Errorf("%s", k)
+		}
+	}
+	if p := c.Problems(); len(p) != 1 || p[0].App != "" || p[0].Label != "HAPROXY_HEAD" || p[0].Value != "timeout connect soon" {
+		t.Errorf("%+v", p)
+	}
+}

@@ -83,6 +83,23 @@ func (r *reader) checkTimeout(words []string) (err error) {
 func (r *reader) serverClose([]string) error { r.do.ServerClose = true; return nil }
 func (r *reader) clientClose([]string) error { r.do.ClientClose = true; return nil }
 
+// logAll has each request of the service logged. clf is another form, and the log's is its own.
+func (r *reader) logAll(words []string) error {
+	r.s.logAll = true
+	if len(words) > 0 {
+		return fmt.Errorf("%q is not carried out: requests are logged in the log's own form", strings.Join(words, " "))
+	}
+	return nil
+}
+
+// logLine says where HAProxy logs to.
+func (r *reader) logLine(words []string) error {
+	if len(words) == 1 && words[0] == "global" {
+		return nil
+	}
+	return errLost
+}
+
 // forwardFor is HAProxy's own field, which is always written; another name for it is written besides.
 func (r *reader) forwardFor(words []string) error {
 	switch {
@@ -103,15 +120,22 @@ func (r *reader) forwardFor(words []string) error {
 
 // errorfile names a response to be told in the place of ours.
 func (r *reader) errorfile(words []string) error {
+	f, err := errorFile(words)
+	if err == nil {
+		r.do.Errors = append(r.do.Errors, f)
+	}
+	return err
+}
+
+func errorFile(words []string) (f route.ErrorFile, err error) {
 	if len(words) != 2 {
-		return errors.New("it takes a status and a file")
+		return f, errors.New("it takes a status and a file")
 	}
 	status, err := strconv.Atoi(words[0])
 	if err != nil || !slices.Contains([]int{400, 401, 403, 404, 405, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504}, status) {
-		return fmt.Errorf("%q is no status that a file can stand for", words[0])
+		return f, fmt.Errorf("%q is no status that a file can stand for", words[0])
 	}
-	r.do.Errors = append(r.do.Errors, route.ErrorFile{Status: status, Path: words[1]})
-	return nil
+	return route.ErrorFile{Status: status, Path: words[1]}, nil
 }
 
 // cookieLine is stickiness under another name.

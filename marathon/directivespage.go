@@ -21,7 +21,8 @@ somebody out and cannot be carried out closes the service: its HTTP entries answ
 
 In most templates ` + "`{name}`" + ` stands for a value and braces that mean themselves are doubled, as in Marathon-LB; in BACKEND_HTTP_OPTIONS,
 BACKEND_HSTS_OPTIONS and BACKEND_STICKY_OPTIONS braces mean themselves. Lines of a template that belongs to a frontend concern requests
-on its port only, and only those of the service whose template it is. Regular expressions are [RE2's](https://github.com/google/re2/wiki/Syntax).
+on its port only, and only those of the service whose template it is. Of the template HEAD, lines of section defaults count for all services: errorfile, compression, option httplog and timeout connect, server and
+tunnel. Regular expressions are [RE2's](https://github.com/google/re2/wiki/Syntax).
 
 Where directives act differently from HAProxy's is in [differences](differences.md).
 

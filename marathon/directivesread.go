@@ -21,17 +21,19 @@ type reader struct {
 	section string                // of the template: each has acls of its own
 	fronts  [2]frontend           // :80 and :443
 
-	set     setting         // the template
-	line    hacfg.Line      // of it
-	cond    hacfg.Condition // of the line
-	has     bool            // there is one
-	on      *route.Test     // the listener of a frontend that the template is a part of, nil for all
-	blocks  []route.Directive
-	rules   []route.Directive
-	late    []route.Directive // lines that begin with redirect
-	server  serverWords
-	told    int  // problems with the template
-	foreign bool // the rest of the template is another section's
+	set    setting         // the template
+	line   hacfg.Line      // of it
+	cond   hacfg.Condition // of the line
+	has    bool            // there is one
+	on     *route.Test     // the listener of a frontend that the template is a part of, nil for all
+	blocks []route.Directive
+	rules  []route.Directive
+	late   []route.Directive // lines that begin with redirect
+	server serverWords
+
+	compress compressing
+	told     int  // problems with the template
+	foreign  bool // the rest of the template is another section's
 }
 
 // errLost is a line whose meaning is known, but that is not carried out.
@@ -39,11 +41,12 @@ var errLost = errors.New("is not carried out")
 
 // settleTemplates carries out the templates of the service, in the order in which Marathon-LB wrote them down.
 func (s *service) settleTemplates(h *HealthCheck) {
-	if len(s.templates) == 0 {
+	if len(s.templates) == 0 && s.options.Templates[globalHead] == "" {
 		return
 	}
 	r := &reader{s: s, check: h, do: &route.Directives{}, acls: map[string]*route.ACL{}}
 	r.fronts[0].port, r.fronts[1].port = int(s.options.HTTPBind.Port()), int(s.options.HTTPSBind.Port())
+	r.defaults()
 	slices.SortStableFunc(s.templates, func(a, b setting) int { return cmp.Compare(a.row.place, b.row.place) })
 	for _, set := range s.templates {
 		r.template(set)
@@ -55,6 +58,7 @@ func (s *service) settleTemplates(h *HealthCheck) {
 		return !slices.ContainsFunc(r.do.Request, uses) && !slices.ContainsFunc(r.do.Response, uses)
 	})
 	r.server.settle(s)
+	r.settleCompression()
 	if !r.do.Empty() {
 		s.do = r.do
 	}

@@ -33,6 +33,7 @@ type service struct {
 	allow       []netip.Prefix
 	toHTTPS     bool
 	hsts        bool
+	logAll      bool
 	tls         bool // the service port speaks TLS
 	bindOptions route.BindOptions
 	verifyBy    setting // what asks for certificates of clients

@@ -169,7 +169,7 @@ var portTemplates = []Label{
 }
 
 var globalTemplates = []Label{
-	globalTemplate("HEAD", "Sections global and defaults, and the :9090 listener."),
+	globalTemplate("HEAD", "Sections global and defaults, and the :9090 listener. Of its defaults, errorfile, compression, option httplog and timeout connect, server and tunnel hold for all services."),
 	globalTemplate("HTTP_FRONTEND_HEAD", "Frontend of :80."),
 	globalTemplate("HTTP_FRONTEND_APPID_HEAD", "Frontend of :9091."),
 	globalTemplate("HTTPS_FRONTEND_HEAD", "Frontend of :443."),

@@ -21,6 +21,8 @@ type Action struct {
 
 	page  *errorPage     // told in the place of our answer, nil for that
 	asked *route.Request // as the backend's directives left it, nil if there are none
+
+	gzip *route.Compression // how its answer is compressed, nil for not
 }
 
 // Bounds of a request's head (reliability: 414 and 431).

@@ -176,3 +176,60 @@ func TestAWebSocketIsAskedForWithOneConnectionFieldWhereConnectionsAreForOneRequ
 		t.Errorf("the server was told Connection: %q", got)
 	}
 }
+
+func TestAParameterOfTheQueryEndsWhereHAProxyEndsIt(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, task(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "id=%s", r.Header.Get("X-Id")) }))
+	d := denying(t, "urlp(id) -m str secret")
+	value, err := route.ParseFormat("%[urlp(id)]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Request = append(d.Request, route.Directive{Act: route.SetHeader, Name: "X-Id", Value: value})
+	c.SetBackends[0].Do = d
+	r.apply(c)
+	for query, want := range map[string]string{
+		"?id=secret": "", "?id=secret?x": "", "?id=secret;x": "", "?a=1;id=secret": "", "?a?id=secret&b": "", "?id=a&id=secret": "",
+		"?id=1&id=2": "id=1", "?id=1;id=2": "id=1", "?id": "id=", "?id&id=4": "id=4", "?ID=1": "id=", "?xid=1": "id=", "": "id=",
+	} {
+		resp, body := get(t, url(port, "/"+query))
+		if want == "" && resp.StatusCode != 403 || want != "" && body != want {
+			t.Errorf("%s: %d %s", query, resp.StatusCode, body)
+		}
+	}
+}
+
+func TestOPTIONSOfAWholeServerHasNoPathForRules(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, rawTask(t, func(c net.Conn, r *bufio.Reader) {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nSaw: %s\r\nBase: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", req.RequestURI, req.Header.Get("X-Base"))
+	}))
+	d := denying(t, "path -m found")
+	for _, x := range []struct {
+		act        route.Act
+		name, text string
+	}{{route.SetHeader, "X-Base", "%[base]"}, {route.SetPathQuery, "", "/all?%[path]"}} {
+		value, err := route.ParseFormat(x.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Request = append(d.Request, route.Directive{Act: x.act, Name: x.name, Value: value})
+	}
+	c.SetBackends[0].Do = d
+	r.apply(c)
+	for target, want := range map[string]string{"*": "200 /all? a.test", "/": "403  "} {
+		conn, in := dialed(t, port)
+		fmt.Fprintf(conn, "OPTIONS %s HTTP/1.1\r\nHost: a.test\r\n\r\n", target)
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%d %s %s", resp.StatusCode, resp.Header.Get("Saw"), resp.Header.Get("Base")); got != want {
+			t.Errorf("%s: %q, want %q", target, got, want)
+		}
+	}
+}

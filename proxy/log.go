@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// accessLog writes a line for each exchange, or for those that failed. A log that does not keep up loses lines and never holds up
+// accessLog writes a line for each exchange, or for those that failed and those of backends that want it. A log that does not keep up loses lines and never holds up
 // a request.
 type accessLog struct {
 	which   AccessLog
@@ -47,7 +47,7 @@ type logLine struct {
 
 // write hands an exchange that ended to the writer.
 func (l *accessLog) write(x *exchange, ended time.Time, bytes uint64) {
-	if l.which == LogOff || l.which == LogErrors && (x.failure == OK || x.failure == Redirected) {
+	if l.which == LogOff || l.which == LogErrors && (x.failure == OK || x.failure == Redirected) && !x.logsAll() {
 		return
 	}
 	select {
@@ -56,6 +56,9 @@ func (l *accessLog) write(x *exchange, ended time.Time, bytes uint64) {
 		l.dropped.Add(1)
 	}
 }
+
+// logsAll says that the backend wants a line for each exchange.
+func (x *exchange) logsAll() bool { return x.action.Backend != nil && x.action.Backend.Spec.LogAll }
 
 // run writes until end, and what was handed over before it.
 func (l *accessLog) run() {

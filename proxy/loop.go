@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"bytes"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -58,6 +59,7 @@ type loop struct {
 	// For whatever is at hand:
 	buf      []byte
 	head     []byte
+	squeezed bytes.Buffer
 	request  h1.Request
 	response h1.Response
 	fields   []Field

@@ -80,6 +80,9 @@ func (l *loop) respond(t *trip, b []byte, n int) bool {
 	if r.Status == statusSwitching {
 		return l.switchProtocols(t, b[n:])
 	}
+	if t.action.gzip != nil {
+		l.compressed(t)
+	}
 	without := ""
 	if r.Status == 204 {
 		without = "Content-Length"
@@ -96,6 +99,8 @@ func (l *loop) frame(t *trip, h []byte) []byte {
 	switch framing := l.response.Framing; {
 	case t.old && (framing == h1.Chunked || framing == h1.UntilClose):
 		t.plain, t.keep = framing == h1.Chunked, false
+	case t.gzip != nil:
+		h = append(h, "Transfer-Encoding: chunked\r\n"...)
 	case framing == h1.UntilClose:
 		t.wrap = true
 		h = append(h, "Transfer-Encoding: chunked\r\n"...)

@@ -13,7 +13,7 @@ func (l *loop) download(t *trip) bool {
 		if t.holdsDown() || !t.server.readable {
 			return true
 		}
-		if t.begun && l.large(&t.downPipe, &t.down, t.server) {
+		if t.begun && t.gzip == nil && l.large(&t.downPipe, &t.down, t.server) {
 			n, e := t.downPipe.fill(t.server, int(min(t.down.Left(), pipeSize)))
 			switch {
 			case e != 0 && !t.server.readable: // EAGAIN
@@ -118,7 +118,12 @@ func (l *loop) passBody(t *trip, b []byte, head int) bool {
 	} else {
 		l.keep(t.server, b[n:])
 	}
-	whole := l.join(t, out, head)
+	var whole []byte
+	if t.gzip != nil {
+		whole = l.squeeze(t, out, head)
+	} else {
+		whole = l.join(t, out, head)
+	}
 	if len(whole) > 0 {
 		n, p := l.answer(t.client, whole)
 		t.sentOut += uint64(n)

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"go.uber.org/zap"
 )
 
@@ -366,7 +367,15 @@ func (f *flight) respond(ctx context.Context, resp *http.Response) {
 	for name, values := range resp.Header {
 		h[name] = values
 	}
-	apply(h, responseEdits(nil, resp.StatusCode, fieldsOf(resp.Header), &x.request, x.action, x.try))
+	fields := fieldsOf(resp.Header)
+	edits, to, compressed := responseEdits(nil, resp.StatusCode, fields, &x.request, x.action, x.try), io.Writer(f.w), false
+	if x.action.gzip != nil && (resp.ContentLength > 0 || slices.Contains(resp.TransferEncoding, "chunked")) && len(resp.Trailer) == 0 {
+		edits, compressed = x.action.compress(edits, resp.StatusCode, fields)
+	}
+	if compressed {
+		to = newGzip(f.w)
+	}
+	apply(h, edits)
 	for _, name := range []string{"Date", "Content-Type"} {
 		if _, ok := h[name]; !ok {
 			h[name] = nil // keeps the library from adding its own
@@ -381,15 +390,15 @@ func (f *flight) respond(ctx context.Context, resp *http.Response) {
 	}
 	x.status, f.begun = resp.StatusCode, true
 	f.w.WriteHeader(resp.StatusCode)
-	if failed := f.copyBody(ctx, resp.Body); failed != OK {
+	if failed := f.copyBody(ctx, resp.Body, to); failed != OK {
 		x.fail(failed)
 		panic(http.ErrAbortHandler) // a cut response must look cut
 	}
 	f.trailers(resp, announced)
 }
 
-// copyBody passes the body on as it comes: what has arrived is flushed before more is waited for.
-func (f *flight) copyBody(ctx context.Context, body io.Reader) Failure {
+// copyBody passes the body on as it comes, to the client or to what compresses it: what has arrived is flushed before more is waited for.
+func (f *flight) copyBody(ctx context.Context, body io.Reader, to io.Writer) Failure {
 	t := f.exchange.timeouts()
 	buf := f.engine.buffers.Get().(*[]byte)
 	defer f.engine.buffers.Put(buf)
@@ -399,12 +408,17 @@ func (f *flight) copyBody(ctx context.Context, body io.Reader) Failure {
 		f.stall.Stop()
 		f.control.SetWriteDeadline(time.Now().Add(t.Client)) // for the end too, which the library writes
 		if n > 0 {
-			if _, werr := f.w.Write((*buf)[:n]); werr != nil && !errors.Is(werr, http.ErrBodyNotAllowed) {
+			if _, werr := to.Write((*buf)[:n]); werr != nil && !errors.Is(werr, http.ErrBodyNotAllowed) {
 				return writeFailure(werr)
 			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):
+			if z, ok := to.(*gzip.Writer); ok {
+				if err := z.Close(); err != nil {
+					return writeFailure(err)
+				}
+			}
 			return OK
 		case err != nil:
 			return f.classify(ctx, err)

@@ -30,6 +30,7 @@ func (a *Action) obey(r *Request, http bool, trusted []netip.Prefix, tr *route.T
 	default:
 		a.asked = q
 		r.become(q)
+		a.offerGzip(r, d.Compress)
 	}
 }
 

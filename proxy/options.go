@@ -3,6 +3,8 @@ package proxy
 import (
 	"net/netip"
 	"time"
+
+	"marathon-lb/internal/route"
 )
 
 // Options is what the proxy obeys. config binds command-line flags to these fields; each comment is the flag's help.
@@ -35,6 +37,8 @@ type Options struct {
 	// CertPEMs are certificates for :443, each with its chain and its key. They follow those of --ssl-certs, and HAPROXY_{n}_SSL_CERT finds
 	// them where Marathon-LB wrote them: /etc/ssl/cert.pem, /etc/ssl/cert0.pem and so on.
 	CertPEMs []CertPEM
+	// ErrorFiles are whole HTTP responses, told in the place of answers of ours where the service has none of its own.
+	ErrorFiles []route.ErrorFile
 	// CertPoll is how often files of certificates are looked at; 2 s if zero.
 	CertPoll time.Duration
 	// TLSMin is the oldest version of TLS that clients may speak: 1.0, 1.1, 1.2 or 1.3.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,14 @@ type errorPage struct {
 type pages struct {
 	mu  sync.RWMutex
 	of  map[string]map[int]*errorPage // by backend and status
-	bad map[string][]route.Problem    // by backend
+	bad map[string][]route.Problem    // by backend; those of all have no name
+	all map[int]*errorPage            // for whatever request, by status
+}
+
+// begin reads the files for whatever request.
+func (p *pages) begin(files []route.ErrorFile) {
+	p.of, p.bad = map[string]map[int]*errorPage{}, map[string][]route.Problem{}
+	p.all, p.bad[""] = readPages("", files)
 }
 
 const mostPage = 64 << 10 // bytes of such a file
@@ -37,27 +45,12 @@ const mostPage = 64 << 10 // bytes of such a file
 func (p *pages) use(c route.Change) {
 	of, bad := map[string]map[int]*errorPage{}, map[string][]route.Problem{}
 	for _, k := range c.SetBackends {
-		if k.Do == nil {
-			continue
-		}
-		for _, e := range k.Do.Errors {
-			page, err := readPage(e.Path)
-			if err != nil {
-				bad[k.Name] = append(bad[k.Name], route.Problem{App: k.App, Label: "errorfile", Value: e.Path, Reason: err.Error() + "; our own answer is told",
-					Remedy: "put a file with a whole HTTP response there, and deploy the app again"})
-				continue
-			}
-			if of[k.Name] == nil {
-				of[k.Name] = map[int]*errorPage{}
-			}
-			of[k.Name][e.Status] = page
+		if k.Do != nil && len(k.Do.Errors) > 0 {
+			of[k.Name], bad[k.Name] = readPages(k.App, k.Do.Errors)
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.of == nil {
-		p.of, p.bad = map[string]map[int]*errorPage{}, map[string][]route.Problem{}
-	}
 	for _, k := range c.SetBackends {
 		p.forget(k.Name)
 	}
@@ -68,19 +61,37 @@ func (p *pages) use(c route.Change) {
 	maps.Copy(p.bad, bad)
 }
 
+// readPages reads the files of an app, or of all.
+func readPages(app string, files []route.ErrorFile) (of map[int]*errorPage, bad []route.Problem) {
+	remedy := "put a file with a whole HTTP response there, and deploy the app again"
+	if app == "" {
+		remedy = "put a file with a whole HTTP response there, and start again"
+	}
+	of = map[int]*errorPage{}
+	for _, e := range files {
+		page, err := readPage(e.Path)
+		if err != nil {
+			bad = append(bad, route.Problem{App: app, Label: "errorfile", Value: e.Path, Reason: err.Error() + "; our own answer is told", Remedy: remedy})
+			continue
+		}
+		of[e.Status] = page
+	}
+	return of, bad
+}
+
 func (p *pages) forget(backend string) {
 	delete(p.of, backend)
 	delete(p.bad, backend)
 }
 
-// find is the page of a backend for a status, nil if there is none.
+// find is the page of a backend for a status, or that for whatever request, nil if there is none.
 func (p *pages) find(backend *route.Backend, status int) *errorPage {
 	if backend == nil || backend.Spec.Do == nil || len(backend.Spec.Do.Errors) == 0 {
-		return nil
+		return p.all[status]
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.of[backend.Spec.Name][status]
+	return cmp.Or(p.of[backend.Spec.Name][status], p.all[status])
 }
 
 func (p *pages) problems() (all []route.Problem) {

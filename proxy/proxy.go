@@ -69,6 +69,7 @@ func New(o Options, log *zap.Logger) *Proxy {
 		certs: newCertStore(o, log),
 		ports: map[string]*port{}, failed: map[string]*BindError{}, wake: make(chan struct{}, 1),
 	}
+	p.pages.begin(o.ErrorFiles)
 	p.tls = p.tlsConfig()
 	p.engine = newHTTPEngine(p)
 	if o.Engine != NetHTTPEngine {

@@ -121,7 +121,7 @@ var columns = [...]column{
 	{"req_tot", "Fbs", asTotal, counter(route.Requests)},
 	{"cli_abrt", "BS", asTotal, counter(route.ClientAborts)},
 	{"srv_abrt", "BS", asTotal, counter(route.ServerAborts)},
-	{"comp_in", "FB", asTotal, zero}, // nothing is compressed here
+	{"comp_in", "FB", asTotal, zero}, // what templates have compressed is not counted
 	{"comp_out", "FB", asTotal, zero},
 	{"comp_byp", "FB", asTotal, zero},
 	{"comp_rsp", "FB", asTotal, zero},

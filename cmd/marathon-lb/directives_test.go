@@ -83,6 +83,23 @@ func optionsWith(lines ...string) string {
 		strings.Join(lines, "\n  ") + "\n"
 }
 
+// frontendWith is a FRONTEND_HEAD as people write it, with a line more.
+func frontendWith(line string) string {
+	return "frontend {backend}\n  bind {bindAddr}:{servicePort}{sslCert}{bindOptions}\n  mode {mode}\n  " + line + "\n"
+}
+
+// logged says whether a request has a line in the log.
+func logged(s sight) string {
+	resp, err := once("http://" + loopback(s.port) + "/logged/" + s.name)
+	seen := show(resp, err)
+	for _, e := range s.rig.logs.FilterMessage("request").All() {
+		if line, _ := e.ContextMap()["line"].(string); strings.Contains(line, "/logged/"+s.name+" ") {
+			return seen + " logged"
+		}
+	}
+	return seen + " not logged"
+}
+
 // recipes are what people did with templates (marathon-lb.md 4.5), and more of the kind.
 var recipes = []trial{
 	{label: options, good: optionsWith("http-request set-header X-Real-IP %[src]"), bad: "http-request set-header X-Real-IP %ci",
@@ -109,7 +126,8 @@ var recipes = []trial{
 		look: byPort(0, "/slow"), without: "200", with: "504", withBad: "200"},
 	{label: head, good: headWith("errorfile 403 $DIR/403.http\n  http-request deny if {{ path /no }}"), bad: headWith("errorfile 999 /x"), value: "errorfile 999 /x",
 		look: byPort(0, "/no", "own="), without: "200", with: "403 own=page", withBad: "200"},
-	{label: head, value: "compression algo gzip", good: headWith("option redispatch"), bad: headWith("compression algo gzip"), look: byPort(0, "/"), without: "200", with: "200", withBad: "200"},
+	{label: head, value: "compression algo brotli", good: headWith("compression algo gzip\n  compression type text/plain"), bad: headWith("compression algo brotli"),
+		look: asking("/", []string{"Accept-Encoding", "gzip"}, "Content-Encoding", "Vary"), without: "200", with: "200 gzip Accept-Encoding", withBad: "200"},
 	{label: head, good: headWith("balance hdr(X-User)"), look: answering, without: "2 of 2", with: "1 of 2"},
 	{label: "HAPROXY_0_BACKEND_SERVER_OPTIONS", more: []string{"HAPROXY_1_MODE", "http"},
 		good: "  server {serverName} {host_ipv4}:{port} id {serverId}{cookieOptions}{healthCheckOptions}{otherOptions} ssl verify none\n",
@@ -129,8 +147,12 @@ var recipes = []trial{
 		}, without: "200 mesosphere_server_id", with: "200 SRV", withBad: "200"},
 	{label: "HAPROXY_0_BACKEND_HSTS_OPTIONS", more: []string{"HAPROXY_0_USE_HSTS", "true"}, good: "  rspadd Strict-Transport-Security:\\ max-age=1\n", look: byPort(0, "/", "Strict-Transport-Security"),
 		without: "200 max-age=15768000", with: "200 max-age=1"},
-	{label: "HAPROXY_0_FRONTEND_HEAD", good: "frontend {backend}\n  bind {bindAddr}:{servicePort}{sslCert}{bindOptions}\n  mode {mode}\n  errorfile 403 $DIR/403.http\n  http-request deny if {{ path /no }}\n",
+	{label: "HAPROXY_0_FRONTEND_HEAD", good: frontendWith("errorfile 403 $DIR/403.http\n  http-request deny if {{ path /no }}"),
 		look: byPort(0, "/no", "own="), without: "200", with: "403 own=page"},
+	{label: "HAPROXY_0_FRONTEND_HEAD", good: frontendWith("errorfile 503 $DIR/503.http\n  http-request deny deny_status 503 if {{ path /no }}"), look: byPort(0, "/no", "own="),
+		without: "200", with: "503 own=page"},
+	{label: "HAPROXY_0_FRONTEND_HEAD", good: frontendWith("option httplog"), bad: frontendWith("log 127.0.0.1 local0"), value: "log 127.0.0.1 local0", look: logged,
+		without: "200 not logged", with: "200 logged", withBad: "200 not logged"},
 	{label: "HAPROXY_0_FRONTEND_BACKEND_GLUE", good: "  use_backend {backend} if {{ path_beg /api }}\n", look: byPort(0, "/other"), without: "200", with: "503"},
 	{label: "HAPROXY_0_HTTP_BACKEND_PROXYPASS_GLUE", more: []string{vhost, "$NAME.test", "HAPROXY_0_HTTP_BACKEND_PROXYPASS_PATH", "/foo"},
 		good: "  http-request set-header Host inner.test\n  reqirep \"^([^ :]*)\\ {proxypath}/?(.*)\" \"\\1\\ /in/\\2\"\n", look: hostly("$NAME.test", "/foo/bar", "target=", "host="),
@@ -176,9 +198,11 @@ var recipes = []trial{
 // fill puts what only a test knows into recipes.
 func fillRecipes(t *testing.T) []trial {
 	dir := t.TempDir()
-	page := "HTTP/1.0 403 Forbidden\r\nCache-Control: no-cache\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nown=page\n"
-	if err := os.WriteFile(filepath.Join(dir, "403.http"), []byte(page), 0o644); err != nil {
-		t.Fatal(err)
+	for status, words := range map[string]string{"403": "Forbidden", "503": "Service Unavailable"} {
+		page := "HTTP/1.0 " + status + " " + words + "\r\nCache-Control: no-cache\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nown=page\n"
+		if err := os.WriteFile(filepath.Join(dir, status+".http"), []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	all := slices.Clone(recipes)
 	for i := range all {

@@ -63,7 +63,7 @@ func haproxyOptions(o config.Config, hashes bool) haproxy.Options {
 	h := haproxy.Options{
 		Version: release, Stats: o.Stats.Bind, TLSMin: string(o.Proxy.TLSMin), Trusted: o.Proxy.TrustedProxies,
 		AuthByHost: o.Proxy.AuthScope == proxy.AuthVHost, ServerClose: o.Proxy.ServerClose, DrainTimeout: o.Proxy.DrainTimeout, Hashes: hashes,
-		MaxConn: o.Proxy.MaxConn,
+		MaxConn: o.Proxy.MaxConn, ErrorFiles: o.Proxy.ErrorFiles,
 	}
 	for _, path := range o.Proxy.SSLCerts {
 		h.Certs = append(h.Certs, haproxy.Cert{Path: path})

@@ -59,6 +59,7 @@ var homes = map[string][]string{
 	"github.com/coder/websocket":          {"test"},
 	"github.com/go-crypt/crypt":           {"internal/route"},
 	"github.com/gorilla/mux":              {"stats"},
+	"github.com/klauspost/compress":       {"proxy"},
 	"github.com/prometheus/client_golang": {"stats"},
 	"github.com/prometheus/client_model":  {"stats"},
 	"github.com/prometheus/common":        {"stats"},

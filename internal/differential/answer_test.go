@@ -2,6 +2,8 @@ package differential_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -38,7 +40,7 @@ func (a answer) String() string {
 }
 
 // meaningful are the fields of an answer that are compared.
-var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It", "X-D"}
+var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It", "X-D", "Content-Encoding", "Vary", "Etag"}
 
 const patience = 60 * time.Second
 
@@ -74,6 +76,15 @@ func (q question) put(side netip.Addr, servers map[string]server) answer {
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return answer{Status: resp.StatusCode, Ended: "cut"}
+	}
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(bytes.NewReader(body))
+		if err != nil {
+			return answer{Status: resp.StatusCode, Ended: "no gzip"}
+		}
+		if body, err = io.ReadAll(z); err != nil {
+			return answer{Status: resp.StatusCode, Ended: "bad gzip"}
+		}
 	}
 	return heard(resp, string(body), servers)
 }

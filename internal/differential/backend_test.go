@@ -60,6 +60,9 @@ func serveEcho(c net.Conn) {
 		if strings.HasPrefix(s.Line, "HEAD ") || status == "304" || status == "204" {
 			body = ""
 		}
+		if !strings.Contains(extra, "Content-Type:") {
+			extra += "Content-Type: text/plain\r\n"
+		}
 		head := fmt.Sprintf("HTTP/1.1 %s Fine\r\nX-Seen: %s\r\n%sContent-Length: %d\r\n\r\n", status, strconv.QuoteToASCII(string(told)), extra, len(body))
 		if _, err := io.WriteString(c, head+body); err != nil {
 			return

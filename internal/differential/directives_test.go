@@ -14,6 +14,7 @@ var tests = []string{
 	"hdr(Host) -i a.example", "hdr_dom(Host) -i example", "hdr_end(Host) -i .example", "hdr_beg(Host) x.", "hdr_reg(Host) -i ^[a-z]+[.]example", "hdr_val(Max-Forwards) 0", "hdr_ip(X-Forwarded-For) 1.2.3.0/24",
 	"method POST", "method GET HEAD", "url_param(id) 1", "urlp(id) -m found", "urlp(a) b x", "query -m sub a=b", "url_beg /a", "url_reg ^/.*=", "pathq -m end =1", "base_beg a.example/", "cook(a) b", "cook_cnt(a) 1",
 	"req.ver 1.0", "hdr(Content-Type) text/plain", "req.hdr(Authorization) -m found", "always_true", "hdr(Upgrade) -i websocket",
+	"query -m found", "path -m found",
 }
 
 // predefined are conditions that HAProxy knows by name.
@@ -45,6 +46,7 @@ var (
 	}
 	answerTests     = []string{"status 404", "status ge 300", "res.hdr(X-It) -m found", "res.hdr(Location) -m beg http", "src 127.0.5.5", "ssl_fc", "res.hdr(Set-Cookie) -m found"}
 	harmlessLines   = []string{"timeout server 59s", "timeout connect 9s", "timeout tunnel 1h", "option redispatch", "option http-server-close", "option httpclose", "balance source", "balance first", "retries 2", "no option http-keep-alive"}
+	compressions    = []string{"compression algo gzip", "compression algo gzip\n  compression type text/ application/json", "compression type TEXT/plain\n  compression algo deflate gzip\n  compression offload"}
 	serverTemplates = []string{"weight 5", "weight 0", "backup", "weight 256", "check inter 10s", ""}
 )
 
@@ -105,7 +107,7 @@ func templates(r *rand.Rand, into map[string]string, port int) {
 	set := func(name, text string) { into[fmt.Sprintf("HAPROXY_%d_%s", port, name)] = text }
 	defer withoutAllow(into, port)
 	if r.IntN(2) == 0 {
-		set("BACKEND_HTTP_OPTIONS", template(r, "{}"))
+		set("BACKEND_HTTP_OPTIONS", template(r, "{}")+"  "+pick(r, "", compressions[r.IntN(len(compressions))])+"\n")
 	}
 	if r.IntN(6) == 0 {
 		set("BACKEND_HEAD", "backend {backend}\n  balance {balance}\n  mode {mode}\n"+template(r, "{{}}"))

@@ -24,6 +24,11 @@ var exceptions = []exception{
 			a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return strings.HasPrefix(f, "host: ") })
 		}
 	}},
+	{row: "D-CONFIG-1", settle: func(q question, a *answer) { // a path made of that of OPTIONS *, which has none, is empty
+		if strings.HasPrefix(q.text, "OPTIONS * ") {
+			a.Line = strings.Replace(a.Line, "OPTIONS  HTTP/", "OPTIONS / HTTP/", 1)
+		}
+	}},
 	{row: "D-CONFIG-1", settle: func(_ question, a *answer) { // a target with a host stays one
 		method, rest, _ := strings.Cut(a.Line, " ")
 		if _, authority, absolute := strings.Cut(rest, "://"); absolute && !strings.HasPrefix(rest, "/") {
@@ -60,6 +65,12 @@ var exceptions = []exception{
 	{row: "D-DIRECTIVE-6", allows: func(_ question, ours, theirs answer) bool { // who is rejected is told so, after the password was asked for
 		return theirs.Ended == "closed" && ours.Server == "" && ours.Status >= 300
 	}},
+	{row: "D-DIRECTIVE-13", allows: func(q question, ours, theirs answer) bool { // who takes all but gzip gets gzip
+		const zipped = "Content-Encoding: gzip"
+		return strings.Contains(q.text, "Accept-Encoding: gzip;q=0, *") && slices.Contains(theirs.Fields, zipped) && !slices.Contains(ours.Fields, zipped)
+	}, settle: func(_ question, a *answer) { // nor does its server see what it takes, with compression offload
+		a.without("accept-encoding: gzip;q=0, *")
+	}},
 	{row: "D-DIRECTIVE-4", settle: func(q question, a *answer) { // a rule that sets X-Forwarded-For has the last word
 		if slices.Contains(a.Head, "x-forwarded-for: 9.9.9.9") {
 			a.without("x-forwarded-for: " + q.source)
@@ -70,12 +81,18 @@ var exceptions = []exception{
 			a.without("x-it: a", "x-it: b", "x-it: one", "x-it: two")
 		}
 	}},
+	{row: "D-CONFIG-2", allows: func(q question, _, _ answer) bool { // Upgrade of a request with a body is gone before rules look at it
+		return (q.method == "POST" || q.method == "PUT") && asksForUpgrade.MatchString(q.text) && upgradesToWebSocket.MatchString(q.text)
+	}},
 }
 
 var (
 	absolute          = regexp.MustCompile(`^\S+ [A-Za-z]+://`)
 	hostWithUsualPort = regexp.MustCompile(`(?m)^Host: .*:(80|443)?\r$`)
+	asksForUpgrade    = regexp.MustCompile(`(?im)^Connection:.*upgrade`)
 	usualPort         = regexp.MustCompile(`:(80|443)?$`)
+
+	upgradesToWebSocket = regexp.MustCompile(`(?im)^Upgrade: websocket`)
 )
 
 // without takes fields out of the head that the server got.

@@ -108,7 +108,7 @@ func target(r *rand.Rand, s route.Spec) string {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	return path + pick(r, "", "", "?", "?id=1", "?a=b&id=2&c=/d", "?x='\"")
+	return path + pick(r, "", "", "?", "?id=1", "?a=b&id=2&c=/d", "?x='\"", pick(r, "?id", "?a=1;id=1", "?id=1?id=2", "?x&id=&a=b&a=x"))
 }
 
 // webSocket is what a client of one sends beside that.
@@ -116,7 +116,7 @@ const webSocket = "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhb
 
 // field draws one line of the head.
 func field(r *rand.Rand, s route.Spec, q *question) string {
-	switch r.IntN(13) {
+	switch r.IntN(14) {
 	case 0, 1:
 		return "X-Forwarded-Proto: " + pick(r, "https", "http", "HTTPS", "", "https, http")
 	case 2:
@@ -132,13 +132,17 @@ func field(r *rand.Rand, s route.Spec, q *question) string {
 		return "Want-Location: " + location(r, s)
 	case 9:
 		return "Want-Field: " + pick(r, "Strict-Transport-Security: max-age=1", "Set-Cookie: own=1; Path=/x", "Cache-Control: max-age=60",
-			"Keep-Alive: timeout=5", "X-It: 1")
+			"Keep-Alive: timeout=5", "X-It: 1",
+			"ETag: \"v1\"", "ETag: W/\"v1\"", "ETag: v1", "Cache-Control: private, no-transform", "Content-Type: text/plain", "Content-Type: multipart/mixed", "Vary: Cookie")
 	case 10:
 		return "Want-Status: " + pick(r, "404", "500", "301", "204", "304", "503")
 	case 11:
 		return pick(r, "Connection: Upgrade\r\nUpgrade: websocket"+webSocket, "Connection: keep-alive, upgrade\r\nUpgrade: WebSocket"+webSocket, "Upgrade: websocket",
 			strings.TrimSuffix(strings.Repeat("X-Many: 1\r\n", pick(r, 50, 110)), "\r\n"), "X-Long: "+strings.Repeat("x", pick(r, 9000, 20000)),
 			"X-Marathon-App-Id: "+appID(r, s), "X-Obs: caf\xe9", "Content-Type: text/plain", "Max-Forwards: 0", "Forwarded: for=1.2.3.4")
+	}
+	if r.IntN(2) == 0 {
+		return "Accept-Encoding: " + pick(r, "gzip", "gzip", "gzip, br", "br, gzip;q=0.5", "*", "gzip;q=0, *", "br")
 	}
 	return pick(r, "X-It: one", "TE: trailers", "TE: gzip, trailers", "Keep-Alive: 5", "Proxy-Connection: close", "Connection: close", "Connection: keep-alive",
 		"Upgrade: h2c", "Connection: Upgrade\r\nUpgrade: h2c", "Accept-Encoding: gzip", "Connection: close, X-It\r\nX-It: two",

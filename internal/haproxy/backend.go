@@ -16,9 +16,18 @@ func (w *writer) backend(k *route.BackendSpec) {
 	if k.Auth != nil {
 		w.userlist(k)
 	}
-	w.section(fmt.Sprintf("%s, port %d", k.App, k.PortIndex), "backend %s from %s", w.names[k.Name], k.Mode)
+	base, late := string(k.Mode), false
+	if k.Mode == route.HTTP {
+		if late = looksAtHops.MatchString(k.Do.String()); !late {
+			base = httpOut
+		}
+	}
+	w.section(fmt.Sprintf("%s, port %d", k.App, k.PortIndex), "backend %s from %s", w.names[k.Name], base)
 	if k.Canary.Group != "" {
 		w.note("D-CONFIG-6: of the apps of canary group %s, HAProxy has the first serve all clients", k.Canary.Group)
+	}
+	if k.LogAll {
+		w.note("D-CONFIG-12: its requests are logged; here it takes a log line in global, and in the frontends log global and option %slog", k.Mode)
 	}
 	w.balance(k)
 	w.access(k)
@@ -29,6 +38,9 @@ func (w *writer) backend(k *route.BackendSpec) {
 		w.note("D-CONFIG-10: what its template allows, HAProxy does not rewrite by the label")
 	}
 	w.directives(k)
+	if late {
+		w.dropHops()
+	}
 	if k.Mode == route.HTTP {
 		w.rewrite(k)
 	}

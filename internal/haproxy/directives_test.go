@@ -84,3 +84,19 @@ func TestCredentialsInTemplatesAreLeftOut(t *testing.T) {
 	}
 	testkit.HAProxyAccepts(t, got)
 }
+
+func TestRulesSeeTheFieldsOfTheConnectionBeforeTheseAreTakenOut(t *testing.T) {
+	s := everything()
+	s.Backends[2].Do = &route.Directives{Request: []route.Directive{{Act: route.Deny, Code: 403, If: when(t, "hdr(Upgrade)", "-i", "websocket")}}}
+	got := haproxy.Config(s, options)
+	_, backend, _ := strings.Cut(got, "\nbackend team_web_10000 ")
+	deny, gone := strings.Index(backend, "http-request deny if { req.hdr(Upgrade) -i websocket }"), strings.Index(backend, "http-request del-header Upgrade")
+	if !strings.HasPrefix(backend, "from http\n") || deny < 0 || gone < deny || !strings.Contains(got, "\nbackend front_10001 from http_out\n") {
+		t.Error(got)
+	}
+	in, _, _ := strings.Cut(got, "\ndefaults http_out ")
+	if strings.Contains(in, "del-header Upgrade\n") {
+		t.Errorf("rules by host do not see Upgrade:\n%s", in)
+	}
+	testkit.HAProxyAccepts(t, got)
+}

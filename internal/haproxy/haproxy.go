@@ -27,7 +27,8 @@ type Options struct {
 	ServerClose  bool           // a connection to the server for each request
 	DrainTimeout time.Duration  // 0 for no limit
 	MaxConn      int            // client connections at a time, 0 for what HAProxy finds itself
-	Hashes       bool           // print the hashes of passwords; without them nobody gets in
+	ErrorFiles   []route.ErrorFile
+	Hashes       bool // print the hashes of passwords; without them nobody gets in
 }
 
 // Cert is a PEM file, or what stands for one.

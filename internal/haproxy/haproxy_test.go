@@ -36,7 +36,7 @@ func everything() route.Spec {
 		Servers: []route.ServerSpec{server(1, route.Ready), server(2, route.Draining), server(3, route.LastResort)},
 		Auth:    &route.Auth{Realm: `the "web"`, User: "bob", Hash: "$1$saltsalt$wTLsTBb/.H7e4VHujepbF0"},
 		Allow:   []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")},
-		ToHTTPS: true, HSTS: true, SlowStart: 20 * time.Second, Canary: route.Canary{Group: "g"}, Hold: 5 * time.Second,
+		ToHTTPS: true, HSTS: true, LogAll: true, SlowStart: 20 * time.Second, Canary: route.Canary{Group: "g"}, Hold: 5 * time.Second,
 		Rewrite: route.Rewrite{Strip: "/api", Host: "web.test", Location: "/my/content", Root: "/100%", Hosts: []string{"web.test", "*.web.test"}},
 	}
 	front := route.BackendSpec{

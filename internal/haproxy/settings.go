@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"marathon-lb/internal/route"
@@ -50,7 +51,11 @@ func (w *writer) settings() {
 		w.line("option http-server-close")
 	}
 	w.line("retry-on conn-failure empty-response")
+	for _, e := range w.o.ErrorFiles {
+		w.line("errorfile %d %s", e.Status, word(e.Path))
+	}
 	w.entrance()
+	w.exit()
 	w.statistics()
 }
 
@@ -63,16 +68,10 @@ func (w *writer) entrance() {
 	w.line("http-request disable-l7-retry unless { method %s }", idempotent)
 	w.note("Host without port, case and trailing dot")
 	w.line(`http-request set-var(txn.host) req.hdr(Host),host_only,lower,regsub('\.$','')`)
-	w.note("fields that concern one connection only")
+	w.note("what of the fields that concern one connection goes on to the server")
 	w.line("http-request set-var(txn.websocket) bool(true) if { method GET } { req.hdr(Connection) -i upgrade } { req.hdr(Upgrade) -i websocket } " +
 		"!{ req.ver 1.0 } !{ req.hdr(Content-Length) -m found } !{ req.hdr(Transfer-Encoding) -m found }")
 	w.line("http-request set-var(txn.te) bool(true) if { req.hdr(TE) -i trailers }")
-	for _, name := range []string{"Connection", "Upgrade", "Keep-Alive", "Proxy-Connection", "TE", "HTTP2-Settings"} {
-		w.line("http-request del-header %s", name)
-	}
-	w.line("http-request set-header TE trailers if { var(txn.te) -m bool }")
-	w.line("http-request set-header Connection Upgrade if { var(txn.websocket) -m bool }")
-	w.line("http-request set-header Upgrade websocket if { var(txn.websocket) -m bool }")
 	for _, name := range []string{"Keep-Alive", "Proxy-Connection", "TE"} {
 		w.line("http-response del-header %s", name)
 	}
@@ -85,6 +84,31 @@ func (w *writer) entrance() {
 		condition = " unless trusted { req.fhdr(X-Forwarded-Proto,1) -m len gt 0 }"
 	}
 	w.line("http-request set-header X-Forwarded-Proto %%[ssl_fc,iif(https,http)]%s", condition)
+}
+
+// exit is what each request loses on its way to a server.
+func (w *writer) exit() {
+	w.section("What each request leaves behind, once its backend is known.", "defaults %s from http", httpOut)
+	w.dropHops()
+}
+
+// httpOut are the defaults of backends in mode http.
+const httpOut = "http_out"
+
+// hops are the fields of requests that concern one connection only.
+var hops = []string{"Connection", "Upgrade", "Keep-Alive", "Proxy-Connection", "TE", "HTTP2-Settings"}
+
+// looksAtHops finds a directive that looks at one of them.
+var looksAtHops = regexp.MustCompile(`(?im)^(?:acl|http-request|tcp-request|redirect)\b.*\((?:` + strings.Join(hops, "|") + `)[,)]`)
+
+// dropHops takes them away, but for what is to be told to the server.
+func (w *writer) dropHops() {
+	for _, name := range hops {
+		w.line("http-request del-header %s", name)
+	}
+	w.line("http-request set-header TE trailers if { var(txn.te) -m bool }")
+	w.line("http-request set-header Connection Upgrade if { var(txn.websocket) -m bool }")
+	w.line("http-request set-header Upgrade websocket if { var(txn.websocket) -m bool }")
 }
 
 func (w *writer) statistics() {

@@ -20,6 +20,22 @@ type Directives struct {
 	ClientClose bool // and one of the client's
 
 	Errors []ErrorFile
+
+	Compress *Compression // nil for none
+}
+
+// Compression has answers compressed with gzip for clients that take that.
+type Compression struct {
+	Types   []string // how those of answers that are compressed begin; none for all
+	Offload bool     // servers do not learn that the client takes compressed answers
+}
+
+// Takes says that answers of a type are compressed.
+func (c *Compression) Takes(contentType string) bool {
+	begins := func(with string) bool {
+		return len(contentType) >= len(with) && strings.EqualFold(contentType[:len(with)], with)
+	}
+	return !begins("multipart") && (len(c.Types) == 0 || slices.ContainsFunc(c.Types, begins))
 }
 
 // ErrorFile is a file with a whole HTTP response, told in the place of an answer of ours with that status.
@@ -137,11 +153,11 @@ func (x *Directive) change(r *Request) {
 	case SetURI, SetPathQuery:
 		r.setTarget(withoutOrigin(v))
 	case ReplacePath:
-		if m := x.Match.FindStringSubmatchIndex(r.Path); m != nil {
+		if m := x.Match.FindStringSubmatchIndex(r.Path); m != nil && r.hasPath() {
 			r.setTarget(expand(v, r.Path, m) + r.Query)
 		}
 	case ReplacePathQ, ReplaceURI:
-		if m := x.Match.FindStringSubmatchIndex(r.target()); m != nil {
+		if m := x.Match.FindStringSubmatchIndex(r.target()); m != nil && (r.hasPath() || x.Act == ReplaceURI) {
 			r.setTarget(withoutOrigin(expand(v, r.target(), m)))
 		}
 	default:
@@ -232,5 +248,5 @@ func (d *Directives) Allows() bool {
 
 // Empty says that nothing is asked for.
 func (d *Directives) Empty() bool {
-	return len(d.Request)+len(d.Response)+len(d.Errors) == 0 && d.Connect == 0 && d.Server == 0 && d.Tunnel == 0 && !d.ServerClose && !d.ClientClose
+	return len(d.Request)+len(d.Response)+len(d.Errors) == 0 && d.Connect == 0 && d.Server == 0 && d.Tunnel == 0 && !d.ServerClose && !d.ClientClose && d.Compress == nil
 }

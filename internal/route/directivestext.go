@@ -36,6 +36,11 @@ func (d *Directives) String() string {
 	for _, e := range d.Errors {
 		line("errorfile", itoa(e.Status), hacfg.Quote(e.Path))
 	}
+	if c := d.Compress; c != nil {
+		for _, text := range c.lines() {
+			line(text)
+		}
+	}
 	for _, a := range d.ACLs {
 		for _, text := range a.lines() {
 			line(text)
@@ -50,6 +55,21 @@ func (d *Directives) String() string {
 		line(d.Response[i].line("http-response"))
 	}
 	return b.String()
+}
+
+// mostTypes are in a line: HAProxy takes 64 words.
+const mostTypes = 48
+
+// lines ask for the compression.
+func (c *Compression) lines() []string {
+	lines := []string{"compression algo gzip"}
+	for types := range slices.Chunk(c.Types, mostTypes) {
+		lines = append(lines, "compression type "+hacfg.Join(types...))
+	}
+	if c.Offload {
+		lines = append(lines, "compression offload")
+	}
+	return lines
 }
 
 // lines define the acl.

@@ -117,6 +117,9 @@ func clean(value string) string {
 // target is the path and the query.
 func (r *Request) target() string { return r.Path + r.Query }
 
+// hasPath says that the target is one: that of OPTIONS * is not.
+func (r *Request) hasPath() bool { return strings.HasPrefix(r.Path, "/") }
+
 func (r *Request) setTarget(target string) {
 	target = cleanTarget(target)
 	r.Path, r.Query = target, ""
@@ -159,10 +162,10 @@ func cookies(lines []string, name string) (values []string) {
 	return values
 }
 
-// parameters are the values of the query's parameters of a name, as sent.
+// parameters are the values of the query's parameters of a name, as sent. Like &, a ; or another ? ends one, and what has no = is none.
 func (r *Request) parameters(name string) (values []string) {
-	for pair := range strings.SplitSeq(strings.TrimPrefix(r.Query, "?"), "&") {
-		if k, v, _ := strings.Cut(pair, "="); k == name && pair != "" {
+	for _, pair := range strings.FieldsFunc(r.Query, func(c rune) bool { return c == '&' || c == ';' || c == '?' }) {
+		if k, v, ok := strings.Cut(pair, "="); ok && k == name {
 			values = append(values, v)
 		}
 	}

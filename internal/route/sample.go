@@ -39,6 +39,7 @@ type fetch struct {
 	scope Scope
 	args  int  // at least so many
 	forms bool // there are _beg, _end and the like of it
+	first bool // outside of acls the first value counts, and not the last
 	get   func(r *Request, s *Response, args []string) []string
 	doc   string
 }
@@ -50,6 +51,14 @@ func flag(b bool) []string {
 		return one("1")
 	}
 	return one("0")
+}
+
+// oneIf is a value where there is one.
+func oneIf(there bool, value string) []string {
+	if !there {
+		return nil
+	}
+	return one(value)
 }
 
 func lengthOf(list []string) []string { return one(strconv.Itoa(len(list))) }
@@ -86,17 +95,18 @@ var fetches = map[string]fetch{
 	}},
 	"ssl_fc": {gives: boolean, get: func(r *Request, _ *Response, _ []string) []string { return flag(r.TLS) }},
 	"ssl_fc_sni": {gives: text, scope: OfRequest, forms: true, doc: "the host that is asked for over TLS: SNI only chooses the certificate", get: func(r *Request, _ *Response, _ []string) []string {
-		if !r.TLS {
-			return nil
-		}
-		return one(NormalHost(r.Get("Host")))
+		return oneIf(r.TLS, NormalHost(r.Get("Host")))
 	}},
 	"method": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Method) }},
-	"path":   {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Path) }},
-	"pathq":  {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.target()) }},
-	"query":  {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string { return one(strings.TrimPrefix(r.Query, "?")) }},
-	"base":   {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Get("Host") + r.Path) }},
-	"urlp": {gives: text, scope: OfRequest, args: 1, forms: true, get: func(r *Request, _ *Response, a []string) []string {
+	"path":   {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return oneIf(r.hasPath(), r.Path) }},
+	"pathq":  {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return oneIf(r.hasPath(), r.target()) }},
+	"query": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string {
+		return oneIf(r.Query != "", strings.TrimPrefix(r.Query, "?"))
+	}},
+	"base": {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string {
+		return one(r.Get("Host") + strings.TrimPrefix(r.Path, "*"))
+	}},
+	"urlp": {gives: text, scope: OfRequest, args: 1, forms: true, first: true, get: func(r *Request, _ *Response, a []string) []string {
 		return r.parameters(a[0])
 	}},
 	"req.hdr":  {gives: text, scope: OfRequest, args: 1, forms: true, get: func(r *Request, _ *Response, a []string) []string { return occurrence(r.elements(a[0]), a) }},
@@ -196,11 +206,14 @@ func (s *Sample) values(r *Request, a *Response) []string {
 	return values
 }
 
-// value is the last of the values, empty if there is none: so HAProxy has it outside of acls.
+// value is the last of the values, of a parameter the first, and empty if there is none: so HAProxy has it outside of acls.
 func (s *Sample) value(r *Request, a *Response) string {
 	values := s.values(r, a)
-	if len(values) == 0 {
+	switch {
+	case len(values) == 0:
 		return ""
+	case s.fetch.first:
+		return values[0]
 	}
 	return values[len(values)-1]
 }

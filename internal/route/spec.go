@@ -105,6 +105,7 @@ type BackendSpec struct {
 	// Closed: an access restriction that was asked for cannot be honoured. HTTP entries answer 503; a tcp port has no listener.
 	Closed bool
 	Do     *Directives // what templates ask for, nil for nothing
+	LogAll bool        // each exchange has a line in the access log, unless that is off
 }
 
 // GuardedAs says that this is the same app's service, and that who is let in to the other is let in to it.

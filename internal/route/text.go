@@ -88,6 +88,9 @@ func (k BackendSpec) access() string {
 	if k.HSTS {
 		b += " hsts"
 	}
+	if k.LogAll {
+		b += " log"
+	}
 	for _, c := range k.Certs {
 		b += " crt=" + c
 	}
