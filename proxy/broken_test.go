@@ -68,6 +68,7 @@ type brokenRig struct {
 	script atomic.Pointer[func(net.Conn, *bufio.Reader)]
 	open   atomic.Int64 // connections to the servers
 	came   atomic.Int64 // those that there ever were
+	dialed uint64       // the clients' connections that there ever were
 	whole  atomic.Int64 // requests that a server has seen whole
 	wrong  atomic.Pointer[string]
 }
@@ -174,7 +175,7 @@ func (r *brokenRig) try(t *testing.T, c brokenCase) {
 	close(gone)
 	b, f := r.Table().Backends()[0], r.Table().Listeners()[0].Stats
 	eventually(t, "nothing is left over of "+c.name(), func() bool {
-		return b.Stats.Sessions.Load() == 0 && f.Sessions.Load() == 0 && b.Servers[0].InFlight()+b.Servers[1].InFlight() == 0 &&
+		return f.Sum(route.Connections) >= r.dialed && b.Stats.Sessions.Load() == 0 && f.Sessions.Load() == 0 && b.Servers[0].InFlight()+b.Servers[1].InFlight() == 0 &&
 			r.came.Load() >= int64(b.Stats.Sum(route.Connects)) && r.open.Load() == 0 // none is still to be accepted, and to be taken for the next case's
 	})
 	c.judge(t, got, r.whole.Load())
@@ -189,6 +190,7 @@ func (r *brokenRig) client(t *testing.T, c brokenCase, gone <-chan struct{}) []b
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.dialed++
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(waits))
 	io.WriteString(conn, c.request[:c.atClient])

@@ -30,7 +30,7 @@ func TestChildWithFewDescriptors(t *testing.T) {
 		t.Skip("a part of another test")
 	}
 	port, _ := strconv.Atoi(os.Getenv("TEST_PORT"))
-	r := newRig(t, proxy.Options{AccessLog: proxy.LogOff, DrainTimeout: time.Second})
+	r := newRig(t, proxy.Options{AccessLog: proxy.LogOff, DrainTimeout: time.Second, Timeouts: proxy.Timeouts{Head: time.Minute}}) // which is not to end first
 	r.apply(service(route.HTTP, port, server))
 	fmt.Println("serving")
 	io.Copy(io.Discard, os.Stdin)
