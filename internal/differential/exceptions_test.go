@@ -1,9 +1,12 @@
 package differential_test
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+
+	"marathon-lb/internal/route"
 )
 
 // exception is where HAProxy and the proxy may differ: the row of docs/differences.md that says so, and either the answers it allows or
@@ -24,10 +27,8 @@ var exceptions = []exception{
 			a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return strings.HasPrefix(f, "host: ") })
 		}
 	}},
-	{row: "D-CONFIG-1", settle: func(q question, a *answer) { // a path made of that of OPTIONS *, which has none, is empty
-		if strings.HasPrefix(q.text, "OPTIONS * ") {
-			a.Line = strings.Replace(a.Line, "OPTIONS  HTTP/", "OPTIONS / HTTP/", 1)
-		}
+	{row: "D-CONFIG-1", allows: func(q question, _, theirs answer) bool { // a path made of that of OPTIONS *, which has none, is empty; rules see it
+		return strings.HasPrefix(q.text, "OPTIONS * ") && strings.HasPrefix(theirs.Line, "OPTIONS  HTTP/")
 	}},
 	{row: "D-CONFIG-1", settle: func(_ question, a *answer) { // a target with a host stays one
 		method, rest, _ := strings.Cut(a.Line, " ")
@@ -56,6 +57,23 @@ var exceptions = []exception{
 	{row: "D-CONFIG-5", allows: func(q question, ours, theirs answer) bool { // a WebSocket without key, a head that is too large
 		keyless := strings.Contains(q.text, "Upgrade: websocket") && !strings.Contains(q.text, "Sec-WebSocket-Key")
 		return theirs.Status == 400 && (keyless || ours.Status == 431 && len(q.text) > 32<<10)
+	}},
+	{row: "D-CONFIG-5", settle: func(q question, a *answer) { // or a key is made up
+		if !strings.Contains(q.text, "Sec-WebSocket-Key") {
+			a.withoutNames("sec-websocket-key")
+		}
+	}},
+	{row: "D-CONFIG-10", settle: func(q question, a *answer) { // what a template allows keeps the fields of the client's connection
+		i := slices.IndexFunc(q.spec.Backends, func(b route.BackendSpec) bool { return b.Name == a.Backend })
+		if i >= 0 && q.spec.Backends[i].Do.Allows() {
+			a.withoutNames("connection", "upgrade", "keep-alive", "proxy-connection", "te", "http2-settings")
+		}
+	}},
+	{row: "D-DETAIL-59", settle: func(_ question, a *answer) { // a path that begins with // is escaped by Go's library
+		method, rest, _ := strings.Cut(a.Line, " ")
+		if target, err := url.PathUnescape(rest); err == nil && strings.HasPrefix(rest, "//") {
+			a.Line = method + " " + target
+		}
 	}},
 	{row: "D-CONFIG-5", settle: func(_ question, a *answer) { // pages that HAProxy words otherwise, or does not have
 		if a.Server == "" && (a.Status == 405 || a.Status == 414 || a.Status == 431) {
@@ -98,6 +116,14 @@ var (
 // without takes fields out of the head that the server got.
 func (a *answer) without(fields ...string) {
 	a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return slices.Contains(fields, f) })
+}
+
+// withoutNames takes fields of these names out of the head that the server got.
+func (a *answer) withoutNames(names ...string) {
+	a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool {
+		name, _, _ := strings.Cut(f, ":")
+		return slices.Contains(names, name)
+	})
 }
 
 // settled is an answer without what is known to differ.

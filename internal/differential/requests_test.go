@@ -12,6 +12,7 @@ import (
 
 // question is a request, and how it comes in.
 type question struct {
+	spec     route.Spec // what is served
 	listener route.ListenerSpec
 	source   string // the client's address
 	sni      string
@@ -30,7 +31,7 @@ func ask(r *rand.Rand, s route.Spec) question {
 		l = s.Listeners[slices.IndexFunc(s.Listeners, func(l route.ListenerSpec) bool { return l.Name == name })]
 	}
 	q := question{
-		listener: l, source: pick(r, "127.0.0.1", "127.0.5.5", "127.0.6.6"),
+		spec: s, listener: l, source: pick(r, "127.0.0.1", "127.0.5.5", "127.0.6.6"),
 		method: pick(r, "GET", "GET", "GET", "POST", "HEAD", "PUT", "OPTIONS", "PURGE"),
 	}
 	host := requestHost(r, s)

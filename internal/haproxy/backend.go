@@ -39,6 +39,9 @@ func (w *writer) backend(k *route.BackendSpec) {
 	}
 	w.directives(k)
 	if late {
+		if k.Do.Allows() {
+			w.note("D-CONFIG-10: what its template allows, HAProxy sends with the fields of the client's connection")
+		}
 		w.dropHops()
 	}
 	if k.Mode == route.HTTP {
