@@ -54,17 +54,17 @@ func begins(b []byte, sign string) bool {
 
 // readLine reads version 1: one line of text.
 func readLine(b []byte) (h Header, n int, err error) {
-	end := bytes.Index(b[:min(len(b), mostLine)], []byte("\r\n"))
+	end := bytes.IndexByte(b[:min(len(b), mostLine)], '\n')
 	switch {
 	case end < 0 && len(b) >= mostLine:
 		return h, 0, ErrTooLong
-	case end < 0 && bytes.IndexByte(b, '\n') >= 0: // it ends otherwise than it has to
-		return h, 0, ErrLine
 	case end < 0:
 		return h, 0, nil
+	case b[end-1] != '\r': // it ends otherwise than it has to
+		return h, 0, ErrLine
 	}
-	n = end + 2
-	words := strings.Split(string(b[len(lineSign):end]), " ")
+	n = end + 1
+	words := strings.Split(string(b[len(lineSign):end-1]), " ")
 	if words[0] == "UNKNOWN" { // whatever follows
 		return h, n, nil
 	}
