@@ -196,6 +196,9 @@ func TestTemplatesOfSharedFrontendsCountForWhatTheirBindLinesAskFor(t *testing.T
 		{"", `HAPROXY_HTTP_FRONTEND_HEAD=frontend x\n  bind *:80 accept-proxy\n  bind *:81\n`, map[string]route.BindOptions{}}, // of which we have one
 		{"", `HAPROXY_HTTPS_FRONTEND_HEAD=frontend x\n  bind *:443 accept-proxy ssl {sslCerts}`, map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: proxied}},
 		{"", `HAPROXY_HTTPS_FRONTEND_HEAD=frontend x\n  bind *:443 ssl {sslCerts} "ca-file" /ca.pem accept-proxy verify required`, map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: verified}},
+		{"", `HAPROXY_HTTPS_FRONTEND_HEAD=frontend x\n  bind *:443 ssl {sslCerts} alpn h2,http/1.1`, map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: {ALPN: "h2,http/1.1"}}},
+		{"", `HAPROXY_HTTPS_FRONTEND_HEAD=frontend x\n  bind *:443 ssl {sslCerts} alpn h3,h2`, map[string]route.BindOptions{route.HTTPIn: proxied}}, // none of ours is kept in silence
+		{"", `HAPROXY_HTTP_FRONTEND_HEAD=frontend x\n  bind *:80 alpn h2`, map[string]route.BindOptions{}},
 		{" --group-https-by-vhost", `HAPROXY_HTTPS_GROUPED_VHOST_FRONTEND_HEAD=frontend x\n  bind abns@{name} accept-proxy ssl {sslCerts}{bindOpts} ca-file /ca.pem verify required`,
 			map[string]route.BindOptions{route.HTTPIn: proxied, route.HTTPSIn: grouped}},
 		{"", `HAPROXY_HTTP_FRONTEND_APPID_HEAD=frontend x\n  bind *:9091 accept-proxy`, map[string]route.BindOptions{route.HTTPIn: proxied, route.AppIDIn: proxied}},

@@ -77,7 +77,7 @@ var bindWords = map[string]struct {
 	arguments int
 	note      string // why it has no effect; empty if nobody can miss it
 }{
-	"npn":                   {1, "HTTP/1.1 is what is offered"},
+	"npn":                   {1, "clients ask by ALPN"},
 	"ciphers":               {1, "Go's choice of suites is used"},
 	"ciphersuites":          {1, "Go's choice of suites is used"},
 	"curves":                {1, "Go's choice of curves is used"},

@@ -1,6 +1,8 @@
 package marathon
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"marathon-lb/internal/route"
@@ -55,17 +57,40 @@ func (s *service) settleVerify() {
 // settleALPN tells of protocols that cannot be offered. In mode tcp the server speaks what the client chose; HTTP is spoken by us.
 func (s *service) settleALPN() {
 	o := &s.bindOptions
-	switch {
-	case o.ALPN == "":
-	case !s.tls:
+	if o.ALPN == "" {
+		return
+	}
+	if !s.tls {
 		s.complain(s.alpnBy, "alpn has no effect: without TLS no protocol is agreed on", "write ssl crt and the path of a PEM file, too")
 		o.ALPN = ""
-	case s.mode != route.TCP && o.ALPN != "http/1.1":
-		s.complain(s.alpnBy, "alpn has no effect: HTTP/1.1 is what is offered", "remove it, or set "+portLabel(s.index, "MODE")+" to tcp if the server itself speaks HTTP/2")
-		fallthrough
-	case s.mode != route.TCP:
-		o.ALPN = ""
 	}
+	if s.mode == route.TCP {
+		return
+	}
+	kept, strange := spoken(o.ALPN)
+	if strange != "" {
+		s.complain(s.alpnBy, "alpn "+strange+" has no effect: h2 and http/1.1 are what can be offered", "remove it, or set "+portLabel(s.index, "MODE")+" to tcp if the server itself speaks it")
+	}
+	if o.ALPN = kept; kept != "" && s.options.GroupHTTPSByVHost && len(s.hosts) > 0 {
+		s.complain(s.alpnBy, "alpn has no effect for the vhost on :443, where all vhosts offer the same", "write it into the template HTTPS_GROUPED_VHOST_FRONTEND_HEAD")
+	}
+}
+
+// spoken are those of protocols for ALPN that we speak, empty where that is HTTP/1.1 alone, which is offered anyway; and the first of the others.
+func spoken(alpn string) (kept, strange string) {
+	var ours []string
+	for name := range strings.SplitSeq(alpn, ",") {
+		switch name {
+		case "h2", "http/1.1":
+			ours = append(ours, name)
+		default:
+			strange = cmp.Or(strange, name)
+		}
+	}
+	if !slices.Contains(ours, "h2") {
+		return "", strange
+	}
+	return strings.Join(ours, ","), strange
 }
 
 // verifies says that words of a bind line ask for certificates of clients.

@@ -35,3 +35,14 @@ func TestATaskOfAGroupIsGuardedByTheCertificatesThatItsOwnAppAsksFor(t *testing.
 		t.Errorf("listeners %v", change.SetListeners)
 	}
 }
+
+func TestAlpnOfAVhostThatIsGroupedIsToBeWrittenIntoTheTemplate(t *testing.T) {
+	for _, grouped := range []bool{false, true} {
+		o := external()
+		o.GroupHTTPSByVHost = grouped
+		_, _, problems := one(t, o, web("/a", 10000, "HAPROXY_0_BIND_OPTIONS", "ssl crt /x.pem alpn h2,http/1.1", "HAPROXY_0_VHOST", "a.test"))
+		if (len(problems) == 1) != grouped || grouped && !strings.Contains(problems[0].Remedy, "HTTPS_GROUPED_VHOST_FRONTEND_HEAD") {
+			t.Errorf("grouped is %v: %+v", grouped, problems)
+		}
+	}
+}

@@ -70,6 +70,10 @@ func (h head) readBind(name string, words []string) (o route.BindOptions, others
 	if v := route.Verify(verify); h.tls && ca != "" && (v == route.VerifyRequired || v == route.VerifyOptional) {
 		o.Verify, o.CA, o.CALabel, others = v, ca, prefix+name, rest
 	}
+	alpn, rest := cutArgument(others, "alpn")
+	if kept, strange := spoken(alpn); h.tls && alpn != "" && strange == "" {
+		o.ALPN, others = kept, rest
+	}
 	return o, others
 }
 

@@ -115,7 +115,7 @@ var portLabels = []Label{
 	{Name: "STICKY", Scope: PerPort, Default: "false", apply: (*service).setSticky,
 		Doc: "Whether a cookie keeps a client at its server (mode http)."},
 	{Name: "BIND_OPTIONS", Scope: PerPort, apply: (*service).setBindOptions, restricts: verifies,
-		Doc: "Further words of HAProxy's bind line for the service port: ssl, crt FILE, ca-file FILE, verify required or optional, accept-proxy, in mode tcp alpn; others are accepted where they change little."},
+		Doc: "Further words of HAProxy's bind line for the service port: ssl, crt FILE, ca-file FILE, verify required or optional, accept-proxy, alpn (in mode http h2 and http/1.1); others are accepted where they change little."},
 	{Name: "SSL_CERT", Scope: PerPort, apply: (*service).setCert,
 		Doc: "PEM file with which TLS ends on the service port. With --group-https-by-vhost also the certificate of the vhosts on :443."},
 	{Name: "REDIRECT_TO_HTTPS", Scope: PerPort, Default: "false", apply: (*service).setToHTTPS,

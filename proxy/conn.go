@@ -24,6 +24,7 @@ type clientConn struct {
 
 	spent atomic.Bool // what is still to come on it is no request
 	late  bool        // there was no memory left when it came
+	http2 bool        // that was agreed on
 
 	wire       *wire  // what TLS runs on, nil without TLS
 	serverName string // what the client asked for by SNI
@@ -31,10 +32,11 @@ type clientConn struct {
 	source, local netip.AddrPort
 	from, onPort  string // as text
 
-	mu     sync.Mutex
-	now    *exchange
-	busy   bool // the engine still works on it
-	closed bool
+	mu      sync.Mutex
+	now     *exchange // in HTTP/2 there may be many, and each finishes itself
+	running int       // how many the engine still works on
+	closed  bool
+	ended   bool
 
 	hearing sync.Mutex
 	until   time.Time // nothing is read after it, whatever the HTTP library allows; zero for no such bound
@@ -97,18 +99,18 @@ func (c *clientConn) CloseWrite() error {
 	return c.Conn.(interface{ CloseWrite() error }).CloseWrite()
 }
 
-// serve makes x the exchange of the connection; the engine calls the func it returns when it is done with it.
+// serve makes x the exchange of the connection, or none where several run beside each other; the engine calls the func it returns when it
+// is done with it.
 func (c *clientConn) serve(x *exchange) (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.now, c.busy = x, true
+	c.now = x
+	c.running++
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.busy = false
-		if c.closed {
-			c.end()
-		}
+		c.running--
+		c.settle()
 	}
 }
 
@@ -128,18 +130,23 @@ func (c *clientConn) Close() error {
 		return err
 	}
 	c.closed = true
-	if c.now == nil && c.in.Load()+c.out.Load() > 0 { // it may have come along with the last request
+	if c.now == nil && !c.http2 && c.in.Load()+c.out.Load() > 0 { // it may have come along with the last request
 		c.now = c.unread()
 	}
-	if !c.busy {
-		c.end()
-	}
+	c.settle()
 	return err
 }
 
-// end is the end of the connection, which is closed and on which nobody works any more.
-func (c *clientConn) end() {
+// settle ends the connection, if it is closed and nobody works on it any more.
+func (c *clientConn) settle() {
+	if !c.closed || c.running > 0 {
+		return
+	}
 	c.finish()
+	if c.ended {
+		return
+	}
+	c.ended = true
 	c.proxy.crowd.clients.Add(-1)
 	c.front.Sessions.Dec()
 	c.port.conns.Done()
@@ -152,14 +159,23 @@ func (c *clientConn) finish() {
 	}
 }
 
-// unread is the exchange for bytes that belong to none when the connection closes: a request that could not be read.
-func (c *clientConn) unread() *exchange {
+// ending says that the connection is to have no more requests than those under way.
+func (c *clientConn) ending() bool { return c.port.leaving.Load() || c.late || c.proxy.memory.tight() }
+
+// refused is the exchange for a request that nothing can be decided about.
+func (c *clientConn) refused(f Failure) *exchange {
 	x := &exchange{
 		proxy: c.proxy, request: Request{Source: c.source, Local: c.local}, line: badLine,
 		front: c.proxy.table.Load().ListenerAt(c.port.bind), began: time.Now(),
 	}
 	c.proxy.inFlight.Add(1)
-	x.fail(BadRequest)
+	x.fail(f)
+	return x
+}
+
+// unread is the exchange for bytes that belong to none when the connection closes: a request that could not be read.
+func (c *clientConn) unread() *exchange {
+	x := c.refused(BadRequest)
 	if c.out.Load() > 0 { // the HTTP library answered; 400 stands for what it said
 		x.status = BadRequest.row().status
 	}

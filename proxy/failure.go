@@ -1,6 +1,9 @@
 package proxy
 
-import "marathon-lb/internal/route"
+import (
+	"marathon-lb/internal/h1"
+	"marathon-lb/internal/route"
+)
 
 // Failure says why a request or connection did not end well. The zero value is OK.
 type Failure uint8
@@ -160,4 +163,23 @@ func (f Failure) begun() Failure {
 		return ServerGone
 	}
 	return f
+}
+
+// faultOf is what a fault of a request's head is called in the table of failures.
+func faultOf(f h1.Fault) Failure {
+	switch f {
+	case h1.BadVersion:
+		return BadVersion
+	case h1.MethodRefused:
+		return MethodRefused
+	case h1.TargetTooLong:
+		return TargetTooLong
+	case h1.HeadTooLarge:
+		return HeadTooLarge
+	case h1.TooManyFields:
+		return TooManyFields
+	case h1.UnknownCoding:
+		return UnknownCoding
+	}
+	return BadRequest
 }

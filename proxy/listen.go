@@ -23,8 +23,8 @@ type port struct {
 	number   uint16
 	text     string           // its number
 	listener *net.TCPListener // until a loop adopts it
-	http     *http.Server
-	accepted handover      // connections for http
+	http     speaker
+	http2    speaker
 	done     chan struct{} // closed when accepting has ended
 	conns    sync.WaitGroup
 	leaving  atomic.Bool   // answers tell clients to close
@@ -118,21 +118,22 @@ func (e *BindError) Problem() route.Problem {
 func (p *Proxy) serve(hard context.Context, o *port) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { o.http.Serve(o.accepted) })
+	o.http, o.http2 = newSpeaker(p.engine.server(), o), newSpeaker(p.engine.server2(), o)
+	running.Go(o.http.serve)
+	running.Go(o.http2.serve)
 	shaking, endHandshakes := context.WithCancel(hard)
 	defer endHandshakes()
 	o.shaking = shaking
 	p.accept(hard, o)
 	o.leaving.Store(true)
 	close(o.done)
+	running.Go(func() { o.http2.Shutdown(hard) }) // its clients are told at once which of their requests count: none is lost
 	settle(hard, &running, &o.conns, p.lastAnswer(o))
 	settle(hard, &running, &o.handshakes, newcomers)
 	endHandshakes()
 	o.handshakes.Wait()
-	close(o.accepted.conns)
-	if o.http.Shutdown(hard) != nil {
-		o.http.Close()
-	}
+	o.http2.end(hard)
+	o.http.end(hard)
 }
 
 // lastAnswer is how long clients with an idle connection have to send one more request, whose answer tells them to close. newcomers is how
@@ -227,11 +228,14 @@ func (p *Proxy) greet(hard context.Context, o *port, l *route.Listener, cc *clie
 
 // pass gives a connection on which requests can be read to its engine.
 func (p *Proxy) pass(hard context.Context, o *port, l *route.Listener, cc *clientConn) {
-	if l.Spec.Mode == route.TCP {
+	switch {
+	case l.Spec.Mode == route.TCP:
 		go p.serveTCP(hard, cc)
-		return
+	case cc.http2:
+		o.http2.conns <- cc
+	default:
+		o.http.conns <- cc
 	}
-	o.accepted.conns <- cc
 }
 
 func isTimeout(err error) bool {
@@ -286,6 +290,26 @@ func (o *port) waiting() (some bool) {
 func (o *port) stopped() {
 	<-o.done
 	o.unbind()
+}
+
+// speaker is an http.Server of a port.
+type speaker struct {
+	*http.Server
+	handover
+}
+
+func newSpeaker(s *http.Server, o *port) speaker {
+	return speaker{s, handover{conns: make(chan net.Conn), addr: o.listener.Addr()}}
+}
+
+func (s speaker) serve() { s.Server.Serve(s.handover) }
+
+// end takes no more connections, lets those there are finish, and closes them when hard ends.
+func (s speaker) end(hard context.Context) {
+	close(s.conns)
+	if s.Server.Shutdown(hard) != nil {
+		s.Server.Close()
+	}
 }
 
 // handover is the net.Listener an http.Server gets its connections from.

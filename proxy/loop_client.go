@@ -104,25 +104,6 @@ func (l *loop) tryHead(c *conn) bool {
 	return true
 }
 
-// faultOf is what a fault of a request's head is called in the table of failures.
-func faultOf(f h1.Fault) Failure {
-	switch f {
-	case h1.BadVersion:
-		return BadVersion
-	case h1.MethodRefused:
-		return MethodRefused
-	case h1.TargetTooLong:
-		return TargetTooLong
-	case h1.HeadTooLarge:
-		return HeadTooLarge
-	case h1.TooManyFields:
-		return TooManyFields
-	case h1.UnknownCoding:
-		return UnknownCoding
-	}
-	return BadRequest
-}
-
 // leftAsking is for a client that closed its connection between requests, or in the head of one.
 func (l *loop) leftAsking(c *conn) {
 	if len(c.in) > 0 {

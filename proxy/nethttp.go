@@ -56,13 +56,27 @@ func (e *httpEngine) server() *http.Server {
 
 // ServeHTTP answers one request. Its exchange is finished when the connection has flushed the response, or is closed.
 func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := r.Context().Value(connKey{}).(*clientConn)
+	c := connOf(r)
 	if c.spent.Load() {
 		panic(http.ErrAbortHandler)
 	}
 	x := &exchange{request: requestOf(r, c), line: r.Method + " " + r.RequestURI + " " + r.Proto}
 	e.proxy.begin(x, c.port.bind, time.Now())
 	defer c.serve(x)()
+	e.answer(w, r, c, x)
+	if r.ContentLength != 0 {
+		e.rest(w, r, c)
+	}
+}
+
+// connOf is the connection that a request came on.
+func connOf(r *http.Request) *clientConn { return r.Context().Value(connKey{}).(*clientConn) }
+
+// isPreface says that the request is how a connection in HTTP/2 begins, on a port where HTTP/1 is spoken.
+func isPreface(r *http.Request) bool { return r.Method == "PRI" && r.ProtoMajor == 2 }
+
+// answer does with a request what was decided.
+func (e *httpEngine) answer(w http.ResponseWriter, r *http.Request, c *clientConn, x *exchange) {
 	f := &flight{engine: e, exchange: x, conn: c, w: w, in: r, control: http.NewResponseController(w), leave: func() {}}
 	f.control.EnableFullDuplex() // an answer may come before the whole request was sent
 	failed, proof := e.proxy.gate.look(x)
@@ -78,20 +92,16 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if failed != OK {
 		x.action.Failure = failed
 	}
-	if r.Method != "PRI" || r.ProtoMajor != 2 {
+	if !isPreface(r) {
 		x.action.obey(&x.request, true, e.proxy.o.TrustedProxies, nil)
 	}
 	switch {
 	case x.action.Failure != OK:
 		f.refuse(x.action.Failure)
-	case r.Method == "PRI" && r.ProtoMajor == 2:
+	case isPreface(r):
 		f.preface()
-		return
 	default:
 		f.run()
-	}
-	if r.ContentLength != 0 {
-		e.rest(w, r, c)
 	}
 }
 
@@ -114,7 +124,7 @@ func requestOf(r *http.Request, c *clientConn) Request {
 		path = "/"
 	}
 	host := r.Host
-	if host == "" && r.ProtoMajor == 1 { // what SNI names then is the best there is
+	if host == "" && !isPreface(r) { // what SNI names then is the best there is
 		host = c.serverName
 	}
 	return Request{
@@ -390,6 +400,10 @@ func (f *flight) respond(ctx context.Context, resp *http.Response) {
 	}
 	x.status, f.begun = resp.StatusCode, true
 	f.w.WriteHeader(resp.StatusCode)
+	if resp.ContentLength < 0 { // a stream, whose first byte may be long in coming
+		f.control.SetWriteDeadline(time.Now().Add(x.timeouts().Client))
+		f.control.Flush()
+	}
 	if failed := f.copyBody(ctx, resp.Body, to); failed != OK {
 		x.fail(failed)
 		panic(http.ErrAbortHandler) // a cut response must look cut

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"maps"
-	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -187,9 +186,8 @@ func (p *Proxy) open(l *route.Listener) error {
 	}
 	delete(p.failed, bind)
 	o := &port{
-		bind: bind, number: addrPort(n.Addr()).Port(), text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n, http: p.engine.server(),
+		bind: bind, number: addrPort(n.Addr()).Port(), text: strconv.Itoa(int(l.Spec.Bind.Port())), listener: n,
 		done: make(chan struct{}), stops: make(chan struct{}),
-		accepted: handover{conns: make(chan net.Conn), addr: n.Addr()},
 	}
 	if p.looped(l) {
 		if err := p.loops.adopt(o); err != nil {

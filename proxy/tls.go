@@ -51,13 +51,16 @@ const onlyHTTP1 = "http/1.1"
 func (p *Proxy) tlsConfig() *tls.Config {
 	c := &tls.Config{MinVersion: p.o.TLSMin.number(), GetCertificate: p.certificateFor}
 	// A client that offers nothing we know goes on without ALPN, as in HAProxy: what it speaks in tcp mode is not our business.
-	http := c.Clone()
-	http.NextProtos = []string{onlyHTTP1}
+	ours := map[string]*tls.Config{"": c}
+	for _, name := range []string{onlyHTTP1, byALPN} {
+		ours[name] = c.Clone()
+		ours[name].NextProtos = []string{name}
+	}
 	c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		w, config := h.Conn.(*wire), c
-		if w.listener.Mode == route.HTTP && slices.Contains(h.SupportedProtos, onlyHTTP1) {
-			config = http
-		} else if chosen := w.protocol(h.SupportedProtos); chosen != "" {
+		w := h.Conn.(*wire)
+		chosen := w.protocol(h.SupportedProtos)
+		config := ours[chosen]
+		if config == nil { // what only servers in mode tcp speak
 			config = c.Clone()
 			config.NextProtos = []string{chosen}
 		}
@@ -88,10 +91,15 @@ func (w *wire) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// protocol is the first of those named for a port in tcp mode that the client knows; empty for none.
+// protocol is the first of those that the port offers which the client knows; empty for none. In mode tcp nothing is offered unasked: the
+// server speaks it.
 func (w *wire) protocol(offered []string) string {
-	for name := range strings.SplitSeq(w.listener.Options.ALPN, ",") {
-		if w.listener.Mode == route.TCP && name != "" && slices.Contains(offered, name) {
+	names := w.listener.Options.ALPN
+	if names == "" && w.listener.Mode == route.HTTP {
+		names = onlyHTTP1
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if name != "" && slices.Contains(offered, name) {
 			return name
 		}
 	}
@@ -127,6 +135,7 @@ func (p *Proxy) handshake(o *port, l *route.Listener, c *clientConn) (done bool)
 		return false
 	}
 	c.serverName = t.ConnectionState().ServerName
+	c.http2 = l.Spec.Mode == route.HTTP && t.ConnectionState().NegotiatedProtocol == byALPN
 	return true
 }
 

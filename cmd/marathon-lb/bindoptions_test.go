@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,5 +75,46 @@ func TestBindOptionsOfLabelsAndTemplatesReachClients(t *testing.T) {
 	const want = "/closed HAPROXY_0_BIND_OPTIONS /nowhere/ca.pem"
 	if all := problems(t, r.stats); len(all) != 1 || fmt.Sprint(all[0].App, " ", all[0].Label, " ", all[0].Value) != want || all[0].Remedy == "" {
 		t.Errorf("problems %+v, want one: %s", all, want)
+	}
+}
+
+func TestHTTP2IsSpokenWhereALabelOrATemplateOffersIt(t *testing.T) {
+	pem := filepath.Join(t.TempDir(), "cert.pem")
+	if err := os.WriteFile(pem, []byte(certificate(t, "a.example")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("templates", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const head = "frontend marathon_https_in\n  bind *:443 ssl {sslCerts} alpn h2,http/1.1\n  mode http\n"
+	if err := os.WriteFile("templates/HAPROXY_HTTPS_FRONTEND_HEAD", []byte(head), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, port := newRig(t, marathontest.Options{Handler: tell}), freePort(t)
+	create(t, r.sim, app("/a", port, 1, "HAPROXY_0_BIND_OPTIONS", "ssl crt "+pem+" alpn h2,http/1.1", "HAPROXY_0_VHOST", "a.example"))
+	for _, addr := range []string{loopback(port), strings.TrimPrefix(r.https, "https://")} {
+		client := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, Protocols: new(http.Protocols),
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "tcp", addr)
+			}}
+		client.Protocols.SetHTTP2(true)
+		defer client.CloseIdleConnections()
+		eventually(t, "it is served in HTTP/2", func() bool {
+			req, _ := http.NewRequest("GET", "https://a.example/", nil)
+			resp, err := client.RoundTrip(req)
+			if err != nil {
+				return false
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			return resp.Proto == "HTTP/2.0" && strings.Contains(string(body), "task=")
+		})
+	}
+	if all := problems(t, r.stats); len(all) != 0 {
+		t.Errorf("problems %+v", all)
+	}
+	if _, config := get(r.stats + "/_haproxy_getconfig"); !strings.Contains(config, " alpn h2,http/1.1") || strings.Contains(config, "alpn http/1.1") {
+		t.Errorf("the configuration says\n%s", config)
 	}
 }

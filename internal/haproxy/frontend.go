@@ -29,7 +29,7 @@ func (w *writer) frontend(l route.ListenerSpec) {
 			return
 		}
 		tls = " ssl" + w.certWords(certs)
-		if l.Mode == route.HTTP {
+		if l.Mode == route.HTTP && l.Options.ALPN == "" {
 			tls += " alpn http/1.1"
 		}
 	}

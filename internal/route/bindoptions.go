@@ -8,7 +8,7 @@ type BindOptions struct {
 	Verify      Verify // with TLS: whether clients show a certificate
 	CA          string // with Verify: the PEM file of the authorities that sign them
 	CALabel     string // the label that names it
-	ALPN        string // with TLS, in mode tcp: protocols that clients may choose from, by commas
+	ALPN        string // with TLS: protocols that clients may choose from, by commas; in mode http h2 or both, empty for http/1.1 alone
 }
 
 // Verify says whether clients have to show a certificate.

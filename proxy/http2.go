@@ -1,0 +1,204 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"marathon-lb/internal/h1"
+)
+
+// HTTP/2 (RFC 9113) with clients, on ports with TLS whose bind line offers it. The standard library speaks it; what a request says is
+// held to the rules of HTTP/1.1, in which servers are asked.
+
+// byALPN is what HTTP/2 is called where a protocol is agreed on (RFC 7301).
+const byALPN = "h2"
+
+// Bounds of a connection.
+const (
+	mostStreams   = 100       // requests under way, as in HAProxy
+	mostFrame     = 16 << 10  // bytes
+	streamAhead   = 256 << 10 // bytes of a body that a client may send before they are read
+	allStreams    = 1 << 20   // and of all bodies together
+	tableOfFields = 4 << 10   // bytes of fields that are remembered, each way (HPACK)
+)
+
+// server2 is like server, for connections on which HTTP/2 was agreed on. They are handed over decrypted, so the library takes them for clear text.
+func (e *httpEngine) server2() *http.Server {
+	s := e.server()
+	s.Handler, s.ConnState = http.HandlerFunc(e.serveStream), nil
+	s.Protocols = new(http.Protocols)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	s.HTTP2 = &http.HTTP2Config{
+		MaxConcurrentStreams: mostStreams, MaxReadFrameSize: mostFrame, MaxDecoderHeaderTableSize: tableOfFields, MaxEncoderHeaderTableSize: tableOfFields,
+		MaxReceiveBufferPerStream: streamAhead, MaxReceiveBufferPerConnection: allStreams, WriteByteTimeout: e.proxy.o.Timeouts.Client,
+	}
+	return s
+}
+
+// serveStream answers one request of several on a connection. Its exchange is finished when all of the response was given to the library.
+func (e *httpEngine) serveStream(w http.ResponseWriter, r *http.Request) {
+	c := connOf(r)
+	s := &stream{ResponseWriter: w, library: http.NewResponseController(w), conn: c}
+	r.Body = &streamBody{r.Body, s}
+	defer c.serve(nil)()
+	defer s.end()
+	asked := requestOf(r, c)
+	s.in.Add(uint64(asked.size()))
+	x := &exchange{request: asked, line: r.Method + " " + whole(r) + " " + r.Proto}
+	if failed := illFormed(r, asked.Host); failed != OK {
+		x = c.refused(failed)
+		defer func() { x.finish(s.in.Load(), s.out, time.Now()) }()
+		s.until = time.Now().Add(e.proxy.o.Timeouts.Client)
+		x.refuse(s, failed)
+		return
+	}
+	e.proxy.begin(x, c.port.bind, time.Now())
+	defer func() { x.finish(s.in.Load(), s.out, time.Now()) }()
+	e.answer(s, r, c, x)
+}
+
+// whole is the address that is asked for, as HAProxy logs it.
+func whole(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return "https://" + r.Host + r.RequestURI
+	}
+	return r.RequestURI
+}
+
+// illFormed says why a request cannot be asked for in HTTP/1.1: its head, written in it, has to read as that one request (reliability: 1.14).
+// Fields of the connection, and names that are none, the library has refused.
+func illFormed(r *http.Request, host string) Failure {
+	if r.Method == "PRI" || !strings.HasPrefix(r.RequestURI, "/") && r.RequestURI != "*" {
+		return BadRequest
+	}
+	b := append(make([]byte, 0, 512), r.Method+" "+r.RequestURI+" HTTP/1.1\r\nHost: "+host+"\r\n"...)
+	for name, values := range r.Header {
+		for _, v := range values {
+			if strings.TrimSpace(v) != v || name == "Host" && v != host {
+				return BadRequest
+			}
+			if name != "Host" {
+				b = appendField(b, name, v)
+			}
+		}
+	}
+	var head h1.Request
+	b = append(b, "\r\n"...)
+	switch n, fault := head.Parse(b, 0, &h1.ClientLimits); {
+	case fault != h1.None:
+		return faultOf(fault)
+	case n != len(b), head.Length > 0 && r.ContentLength == 0: // a body was announced, and the request ended without
+		return BadRequest
+	}
+	r.Header.Del("Host")
+	return OK
+}
+
+// stream is a response on a connection with others. The library's deadlines for a stream run on while nobody reads or writes, and its
+// connection is all streams': here a deadline is for what is being read or written, and bytes are the stream's own.
+type stream struct {
+	http.ResponseWriter
+	library *http.ResponseController
+	conn    *clientConn
+	in      atomic.Uint64
+	out     uint64
+	until   time.Time // for writing
+
+	mu   sync.Mutex
+	over bool      // the library may not be asked for anything any more
+	hear time.Time // for reading
+}
+
+// SetWriteDeadline bounds what is written from now on.
+func (s *stream) SetWriteDeadline(t time.Time) error {
+	s.until = t
+	return nil
+}
+
+// SetReadDeadline bounds what is read from now on.
+func (s *stream) SetReadDeadline(t time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hear = t
+	return nil
+}
+
+// Unwrap is for the library.
+func (s *stream) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// WriteHeader keeps the connection, where that is not about to end: other requests run on it.
+func (s *stream) WriteHeader(status int) {
+	h := s.Header()
+	if !s.conn.ending() {
+		h.Del("Connection")
+	}
+	for name, values := range h {
+		for _, v := range values {
+			s.out += uint64(len(name) + len(v))
+		}
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
+func (s *stream) Write(b []byte) (n int, err error) {
+	err = s.inTime(func() error { n, err = s.ResponseWriter.Write(b); return err })
+	s.out += uint64(n)
+	return n, err
+}
+
+// FlushError is Flush as http.ResponseController has it.
+func (s *stream) FlushError() error { return s.inTime(s.library.Flush) }
+
+func (s *stream) inTime(do func() error) error {
+	s.library.SetWriteDeadline(s.until)
+	defer s.library.SetWriteDeadline(time.Time{})
+	err := do()
+	if err != nil && !time.Now().Before(s.until) { // of which the library says only that the stream has ended
+		return os.ErrDeadlineExceeded
+	}
+	return err
+}
+
+// end leaves the rest to the library: what it has not sent yet has until the last deadline.
+func (s *stream) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	s.library.SetWriteDeadline(s.until)
+}
+
+// streamBody is the body of a request on a connection with others. It may still be read when the request was answered.
+type streamBody struct {
+	io.ReadCloser
+	stream *stream
+}
+
+func (b *streamBody) Read(p []byte) (int, error) {
+	if !b.stream.listen(true) {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.stream.listen(false)
+	b.stream.in.Add(uint64(n))
+	return n, err
+}
+
+// listen sets the deadline for reading, or lifts it; false if there is nothing more to be read.
+func (s *stream) listen(on bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return false
+	}
+	until := s.hear
+	if !on {
+		until = time.Time{}
+	}
+	s.library.SetReadDeadline(until)
+	return true
+}
