@@ -31,6 +31,7 @@ const (
 func (e *httpEngine) server2() *http.Server {
 	s := e.server()
 	s.Handler, s.ConnState = http.HandlerFunc(e.serveStream), nil
+	s.MaxHeaderBytes = 2 * mostHead // the library counts 32 more for each field; what is too large is answered, and counted, here
 	s.Protocols = new(http.Protocols)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	s.HTTP2 = &http.HTTP2Config{
@@ -136,6 +137,9 @@ func (s *stream) WriteHeader(status int) {
 	h := s.Header()
 	if !s.conn.ending() {
 		h.Del("Connection")
+	}
+	if status < http.StatusOK { // which has no length, but this has the library write a copy: it may not be done when the stream has ended and h changes
+		h["Content-Length"] = nil
 	}
 	for name, values := range h {
 		for _, v := range values {

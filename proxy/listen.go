@@ -132,7 +132,7 @@ func (p *Proxy) serve(hard context.Context, o *port) {
 	settle(hard, &running, &o.handshakes, newcomers)
 	endHandshakes()
 	o.handshakes.Wait()
-	o.http2.end(hard)
+	running.Go(func() { o.http2.end(hard) })
 	o.http.end(hard)
 }
 

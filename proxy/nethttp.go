@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"go.uber.org/zap"
+
+	"marathon-lb/internal/h1"
 )
 
 // httpEngine is HTTP on the standard library: it parses and frames, all decisions are elsewhere.
@@ -308,6 +311,8 @@ func (f *flight) outgoing(ctx context.Context) *http.Request {
 	if _, ok := out.Header["User-Agent"]; !ok {
 		out.Header["User-Agent"] = []string{""} // keeps the library from naming itself
 	}
+	// What cannot be a trailer's name will not come, and the library would send no request that announces it.
+	maps.DeleteFunc(out.Trailer, func(name string, _ []string) bool { return !h1.IsToken(name) })
 	if out.ContentLength == 0 {
 		out.Body = nil
 	} else {
@@ -341,6 +346,7 @@ func (f *flight) passInterim(code int, h textproto.MIMEHeader) {
 	for name, values := range h {
 		into[name] = values
 	}
+	apply(into, removeHopByHop(nil, fieldsOf(into)))
 	f.control.SetWriteDeadline(time.Now().Add(f.engine.proxy.o.Timeouts.Client))
 	f.w.WriteHeader(code)
 	clear(into)

@@ -49,6 +49,9 @@ func span(b []byte, kind uint8) int {
 	return len(b)
 }
 
+// IsToken says whether s is a name as fields and methods have (RFC 9110, 5.6.2).
+func IsToken(s string) bool { return s != "" && span([]byte(s), tokenChar) == len(s) }
+
 // textEnd is where the first control byte other than tab lies, from i on; len(b) if there is none. It finds the end of a line and
 // whatever must not be in one in a single look, eight bytes at a time.
 func textEnd(b []byte, i int) int {
