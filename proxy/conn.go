@@ -114,6 +114,13 @@ func (c *clientConn) serve(x *exchange) (done func()) {
 	}
 }
 
+// others is how many more run beside an exchange.
+func (c *clientConn) others() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running - 1
+}
+
 // flushed says that the response has left.
 func (c *clientConn) flushed() {
 	c.mu.Lock()

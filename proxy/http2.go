@@ -54,7 +54,7 @@ func (e *httpEngine) serveStream(w http.ResponseWriter, r *http.Request) {
 	if failed := illFormed(r, asked.Host); failed != OK {
 		x = c.refused(failed)
 		defer func() { x.finish(s.in.Load(), s.out, time.Now()) }()
-		s.until = time.Now().Add(e.proxy.o.Timeouts.Client)
+		s.SetWriteDeadline(time.Now().Add(e.proxy.o.Timeouts.Client))
 		x.refuse(s, failed)
 		return
 	}
@@ -115,9 +115,9 @@ type stream struct {
 	hear time.Time // for reading
 }
 
-// SetWriteDeadline bounds what is written from now on.
+// SetWriteDeadline bounds what is written from now on. What the client takes is shared by all that runs on its connection: it has the time of all.
 func (s *stream) SetWriteDeadline(t time.Time) error {
-	s.until = t
+	s.until = t.Add(time.Duration(s.conn.others()) * s.conn.proxy.o.Timeouts.Client)
 	return nil
 }
 

@@ -50,7 +50,6 @@ func TestWhatAnnouncesNoTrailerHarmsNoServer(t *testing.T) {
 	}
 }
 
-
 func TestAClientThatLeavesAmidHintsInHTTP2HarmsNobody(t *testing.T) {
 	stuck, left := make(chan error, 1), make(chan struct{}, 1)
 	r, port, change, _ := twoService(t, proxy.Options{})
@@ -141,4 +140,45 @@ func TestAnIdleClientOfHTTP1IsNotKeptBySomeoneElsesStream(t *testing.T) {
 	if _, err := io.ReadAll(resp.Body); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestASlowClientHasTimeForAllThatItAskedForInHTTP2(t *testing.T) {
+	const streams, size, patience = 40, 48 << 10, 500 * time.Millisecond
+	r, port, _, _ := twoService(t, proxy.Options{Timeouts: proxy.Timeouts{Client: patience}}, func(w http.ResponseWriter, r *http.Request) {
+		w.Write(make([]byte, size))
+	})
+	c := newRaw2(t, port)
+	for range streams {
+		c.ask(endStream, asked2()...)
+	}
+	got, ended := 0, make(chan struct{})
+	defer close(ended)
+	go func() { // all of it takes longer than the client's patience, but it never pauses
+		more := time.NewTicker(5 * time.Millisecond)
+		defer more.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-more.C:
+				c.write(frameWindow, 0, 0, []byte{0, 0, 16, 0})
+			}
+		}
+	}()
+	for left := streams; left > 0; {
+		kind, flags, _, payload, err := c.read()
+		switch {
+		case err != nil, kind == frameReset:
+			t.Fatal(kind, err)
+		case kind == frameData:
+			got += len(payload)
+			if flags&endStream != 0 {
+				left--
+			}
+		}
+	}
+	if got != streams*size {
+		t.Errorf("got %d bytes", got)
+	}
+	eventually(t, "all is counted", func() bool { return r.Table().Backends()[0].Stats.Sessions.Load() == 0 })
 }

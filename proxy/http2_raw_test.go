@@ -26,7 +26,7 @@ type raw2 struct {
 
 // Types of frames, and flags.
 const (
-	frameData, frameHeaders, frameReset, frameSettings, frameGoAway, frameContinuation = 0, 1, 3, 4, 7, 9
+	frameData, frameHeaders, frameReset, frameSettings, frameGoAway, frameWindow, frameContinuation = 0, 1, 3, 4, 7, 8, 9
 
 	endStream, endHeaders = 1, 4
 )
@@ -72,24 +72,29 @@ func (c *raw2) ask(flags byte, pairs ...string) (stream uint32, err error) {
 	return stream, c.write(frameHeaders, flags|endHeaders, stream, c.fields(pairs...))
 }
 
+// read is the next frame.
+func (c *raw2) read() (kind, flags byte, stream uint32, payload []byte, err error) {
+	head := make([]byte, 9)
+	if _, err = io.ReadFull(c.in, head); err == nil {
+		payload = make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
+		_, err = io.ReadFull(c.in, payload)
+	}
+	return head[3], head[4], binary.BigEndian.Uint32(head[5:]), payload, err
+}
+
 // answer is what comes on a stream: "200", "400" or "another status"; "reset" or "goaway" with a code; "closed".
 func (c *raw2) answer(stream uint32) string {
 	c.t.Helper()
 	for {
-		head := make([]byte, 9)
-		if _, err := io.ReadFull(c.in, head); err != nil {
+		kind, _, on, payload, err := c.read()
+		switch {
+		case err != nil:
 			return "closed"
-		}
-		payload := make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
-		if _, err := io.ReadFull(c.in, payload); err != nil {
-			return "closed"
-		}
-		switch on := binary.BigEndian.Uint32(head[5:]); {
-		case head[3] == frameGoAway && binary.BigEndian.Uint32(payload[4:]) != 0:
+		case kind == frameGoAway && binary.BigEndian.Uint32(payload[4:]) != 0:
 			return fmt.Sprint("goaway ", binary.BigEndian.Uint32(payload[4:]))
-		case head[3] == frameReset && on == stream:
+		case kind == frameReset && on == stream:
 			return fmt.Sprint("reset ", binary.BigEndian.Uint32(payload))
-		case head[3] == frameHeaders && on == stream: // the status comes first, and is one of RFC 7541's table A
+		case kind == frameHeaders && on == stream: // the status comes first, and is one of RFC 7541's table A
 			return map[byte]string{0x88: "200", 0x8c: "400"}[payload[0]]
 		}
 	}
