@@ -71,7 +71,8 @@ func (s *service) settleALPN() {
 	if strange != "" {
 		s.complain(s.alpnBy, "alpn "+strange+" has no effect: h2 and http/1.1 are what can be offered", "remove it, or set "+portLabel(s.index, "MODE")+" to tcp if the server itself speaks it")
 	}
-	if o.ALPN = kept; kept != "" && s.options.GroupHTTPSByVHost && len(s.hosts) > 0 {
+	o.ALPN = kept
+	if kept != "" && s.options.GroupHTTPSByVHost && len(s.hosts) > 0 && kept != s.options.bindOptions(route.HTTPSIn).ALPN {
 		s.complain(s.alpnBy, "alpn has no effect for the vhost on :443, where all vhosts offer the same", "write it into the template HTTPS_GROUPED_VHOST_FRONTEND_HEAD")
 	}
 }

@@ -37,12 +37,17 @@ func TestATaskOfAGroupIsGuardedByTheCertificatesThatItsOwnAppAsksFor(t *testing.
 }
 
 func TestAlpnOfAVhostThatIsGroupedIsToBeWrittenIntoTheTemplate(t *testing.T) {
-	for _, grouped := range []bool{false, true} {
+	const template = "HTTPS_GROUPED_VHOST_FRONTEND_HEAD"
+	for _, c := range []struct {
+		grouped      bool
+		written      string
+		wantsTelling bool
+	}{{false, "", false}, {true, "", true}, {true, "h2,http/1.1", false}, {true, "h2", true}} {
 		o := external()
-		o.GroupHTTPSByVHost = grouped
+		o.GroupHTTPSByVHost, o.Heads = c.grouped, map[string]route.BindOptions{template: {ALPN: c.written}}
 		_, _, problems := one(t, o, web("/a", 10000, "HAPROXY_0_BIND_OPTIONS", "ssl crt /x.pem alpn h2,http/1.1", "HAPROXY_0_VHOST", "a.test"))
-		if (len(problems) == 1) != grouped || grouped && !strings.Contains(problems[0].Remedy, "HTTPS_GROUPED_VHOST_FRONTEND_HEAD") {
-			t.Errorf("grouped is %v: %+v", grouped, problems)
+		if (len(problems) == 1) != c.wantsTelling || c.wantsTelling && !strings.Contains(problems[0].Remedy, template) {
+			t.Errorf("%+v: %+v", c, problems)
 		}
 	}
 }
