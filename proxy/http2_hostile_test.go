@@ -182,3 +182,34 @@ func TestASlowClientHasTimeForAllThatItAskedForInHTTP2(t *testing.T) {
 	}
 	eventually(t, "all is counted", func() bool { return r.Table().Backends()[0].Stats.Sessions.Load() == 0 })
 }
+
+func TestAClientThatConnectedBeforeThePortLeftIsAnsweredInHTTP2(t *testing.T) {
+	r, port, change, _ := twoService(t, proxy.Options{}, func(http.ResponseWriter, *http.Request) {})
+	front := r.Table().Listeners()[0].Stats
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is let in", func() bool { return front.Sessions.Load() == 1 })
+	r.apply(route.Change{DropListeners: []netip.AddrPort{change.SetListeners[0].Bind}})
+	eventually(t, "no new client comes in", func() bool {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	c := raw2On(t, conn) // whose handshake begins now
+	stream, _ := c.ask(endStream, asked2()...)
+	answered, told := false, false
+	for { // until it is closed
+		kind, _, on, _, err := c.read()
+		if err != nil {
+			break
+		}
+		answered, told = answered || kind == frameHeaders && on == stream, told || kind == frameGoAway
+	}
+	if !answered || !told {
+		t.Errorf("it was answered: %v; told to go: %v", answered, told)
+	}
+}

@@ -33,12 +33,19 @@ const (
 
 func newRaw2(t *testing.T, port int) *raw2 {
 	t.Helper()
-	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), &tls.Config{ServerName: "a.example", InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn.SetDeadline(time.Now().Add(30 * time.Second))
-	t.Cleanup(func() { conn.Close() })
+	return raw2On(t, conn)
+}
+
+// raw2On speaks on a connection that stands.
+func raw2On(t *testing.T, clear net.Conn) *raw2 {
+	t.Helper()
+	clear.SetDeadline(time.Now().Add(30 * time.Second))
+	t.Cleanup(func() { clear.Close() })
+	conn := tls.Client(clear, &tls.Config{ServerName: "a.example", InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	c := &raw2{t: t, conn: conn, in: bufio.NewReader(conn), next: 1}
 	io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 	c.write(frameSettings, 0, 0, nil)

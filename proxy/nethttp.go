@@ -455,7 +455,6 @@ func (f *flight) trailers(resp *http.Response, announced int) {
 	if len(resp.Trailer) == 0 {
 		return
 	}
-	f.control.Flush() // a body this short would get a length, and a length leaves no room for trailers
 	for name, values := range resp.Trailer {
 		if len(resp.Trailer) != announced && !slices.Contains(f.w.Header()["Trailer"], name) {
 			name = http.TrailerPrefix + name
