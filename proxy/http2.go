@@ -80,7 +80,7 @@ func illFormed(r *http.Request, host string) Failure {
 	b := append(make([]byte, 0, 512), r.Method+" "+r.RequestURI+" HTTP/1.1\r\nHost: "+host+"\r\n"...)
 	for name, values := range r.Header {
 		for _, v := range values {
-			if strings.TrimSpace(v) != v || name == "Host" && v != host {
+			if strings.Trim(v, " \t") != v || name == "Host" && v != host {
 				return BadRequest
 			}
 			if name != "Host" {

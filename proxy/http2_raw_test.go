@@ -149,7 +149,7 @@ func TestWhatHTTP11CannotSayIsRefusedInHTTP2(t *testing.T) {
 		t.Errorf("the server saw %q", <-seen)
 	}
 	for _, pairs := range [][]string{ // on the same connection
-		asked2(), asked2(":path", "//x?y=/%20"), asked2("host", "a.example"), asked2("content-length", "0"), asked2("x", "", "te", "trailers"),
+		asked2(), asked2(":path", "//x?y=/%20"), asked2("host", "a.example"), asked2("content-length", "0"), asked2("x", "", "te", "trailers"), asked2("x", "\u00a0a\u00a0"),
 		asked2(":authority", "", "host", "a.example"), asked2(":method", "OPTIONS", ":path", "*"),
 	} {
 		stream, _ := c.ask(endStream, pairs...)
