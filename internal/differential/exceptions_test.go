@@ -38,7 +38,7 @@ var exceptions = []exception{
 		}
 	}},
 	{row: "D-CONFIG-1", settle: func(q question, a *answer) { // and loses its usual port
-		if !absolute.MatchString(q.text) {
+		if !q.whole() {
 			return
 		}
 		for i, f := range a.Head {
@@ -49,7 +49,7 @@ var exceptions = []exception{
 		}
 	}},
 	{row: "D-CONFIG-1", allows: func(q question, _, _ answer) bool { // a URL is no Host
-		return absolute.MatchString(q.text) && (!strings.Contains(q.text, "\r\nHost:") || hostWithUsualPort.MatchString(q.text)) // which templates may ask for
+		return q.whole() && (!strings.Contains(q.text, "\r\nHost:") || hostWithUsualPort.MatchString(q.text)) // which templates may ask for
 	}},
 	{row: "D-CONFIG-1", allows: func(q question, _, _ answer) bool { // SNI is no Host either, and templates may ask for it
 		return q.listener.TLS && !strings.Contains(q.text, "\r\nHost:")
@@ -112,6 +112,9 @@ var (
 
 	upgradesToWebSocket = regexp.MustCompile(`(?im)^Upgrade: websocket`)
 )
+
+// whole says that HAProxy is asked for a whole URL.
+func (q question) whole() bool { return q.http2 || absolute.MatchString(q.text) }
 
 // without takes fields out of the head that the server got.
 func (a *answer) without(fields ...string) {
