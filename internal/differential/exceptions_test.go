@@ -27,8 +27,9 @@ var exceptions = []exception{
 			a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return strings.HasPrefix(f, "host: ") })
 		}
 	}},
-	{row: "D-CONFIG-1", allows: func(q question, _, theirs answer) bool { // a path made of that of OPTIONS *, which has none, is empty; rules see it
-		return strings.HasPrefix(q.text, "OPTIONS * ") && strings.HasPrefix(theirs.Line, "OPTIONS  HTTP/")
+	{row: "D-CONFIG-1", allows: func(q question, ours, theirs answer) bool { // a path made of that of OPTIONS *, which has none, is empty, or in HTTP/2 the same; rules see it
+		same := q.http2 && ours.Line == "OPTIONS / HTTP/1.1" && theirs.Line == "OPTIONS * HTTP/1.1"
+		return strings.HasPrefix(q.text, "OPTIONS * ") && (same || strings.HasPrefix(theirs.Line, "OPTIONS  HTTP/"))
 	}},
 	{row: "D-CONFIG-1", settle: func(_ question, a *answer) { // a target with a host stays one
 		method, rest, _ := strings.Cut(a.Line, " ")
