@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,29 +31,13 @@ const attached = "event: event_stream_attached\r\ndata: {\"eventType\":\"event_s
 // wire accepts connections, reads the head of a request from each and lets script do the rest, byte by byte.
 func wire(t *testing.T, script func(n int, c *net.TCPConn, head string)) (url string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var running sync.WaitGroup
-	ctx, stop := context.WithCancel(context.Background())
-	running.Go(func() {
-		for n := 1; ; n++ {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			running.Go(func() {
-				defer c.Close()
-				defer context.AfterFunc(ctx, func() { c.Close() })()
-				if head := readHead(c); head != "" {
-					script(n, c.(*net.TCPConn), head)
-				}
-			})
+	var conns atomic.Int64
+	return "http://" + testkit.Serve(t, func(c net.Conn) {
+		n := int(conns.Add(1))
+		if head := readHead(c); head != "" {
+			script(n, c.(*net.TCPConn), head)
 		}
-	})
-	t.Cleanup(func() { stop(); l.Close(); running.Wait() })
-	return "http://" + l.Addr().String()
+	}).String()
 }
 
 func readHead(c net.Conn) string {

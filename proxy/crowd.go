@@ -42,15 +42,15 @@ func (c *crowd) measure() {
 	c.mostBackend.Store(of)
 }
 
-// whole says that no more clients are to be let in.
-func (c *crowd) whole() bool { return c.clients.Load() >= c.most.Load() }
+// full says that no more clients are to be let in.
+func (c *crowd) full() bool { return c.clients.Load() >= c.most.Load() }
 
 // roomEach is between two looks for room.
 const roomEach = 10 * time.Millisecond
 
 // room waits until one more client may be let in; false if the port stops before.
 func (c *crowd) room(o *port) bool {
-	for c.whole() {
+	for c.full() {
 		select {
 		case <-o.stops:
 			return false

@@ -45,18 +45,13 @@ func TestARefusedConnectGoesToTheNextServerWhateverTheMethod(t *testing.T) {
 
 func TestALoneServerIsTriedAgainAfterAPause(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := netip.MustParseAddrPort(l.Addr().String())
-	l.Close()
 	r, port := newRig(t, proxy.Options{}), freePort(t)
+	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(freePort(t)))
 	r.apply(service(route.HTTP, port, addr))
 	b := r.Table().Backend(fmt.Sprintf("app_%d", port))
 	answer := later(url(port, "/"))
 	eventually(t, "the first try", func() bool { return b.Servers[0].Stats.Sum(route.Sessions) == 1 })
-	l, err = net.Listen("tcp", addr.String())
+	l, err := net.Listen("tcp", addr.String())
 	if err != nil {
 		t.Fatal(err)
 	}

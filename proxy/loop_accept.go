@@ -53,7 +53,7 @@ func (l *loop) accept(c *conn) {
 
 // acceptOne takes a connection in; false if there was none to take.
 func (l *loop) acceptOne(c *conn) bool {
-	if l.proxy.crowd.whole() && !l.shedClient() {
+	if l.proxy.crowd.full() && !l.shedClient() {
 		l.leaveAlone(c)
 		return false
 	}

@@ -111,7 +111,13 @@ func (b *balancer) Run(asked context.Context) error {
 	showing, hide := context.WithCancel(context.WithoutCancel(ctx))
 	defer hide()
 	var show errgroup.Group
-	show.Go(func() error { return b.show(showing) })
+	show.Go(func() error {
+		err := b.show(showing)
+		if err != nil {
+			leave()
+		}
+		return err
+	})
 	upgrading, abandon := context.WithCancel(ctx)
 	defer abandon()
 	show.Go(func() error { return b.obey(showing, upgrading) })

@@ -36,7 +36,7 @@ func parseTerms(words []string) ([][]Term, error) {
 	all, not := [][]Term{nil}, false
 	for i := 0; i < len(words); i++ {
 		word := words[i]
-		if last := &all[len(all)-1]; word == "||" || strings.EqualFold(word, "or") {
+		if last := &all[len(all)-1]; isOr(word) {
 			if len(*last) == 0 || not {
 				return nil, fmt.Errorf("nothing stands before %q", word)
 			}
@@ -46,17 +46,19 @@ func parseTerms(words []string) ([][]Term, error) {
 		for strings.HasPrefix(word, "!") {
 			not, word = !not, word[1:]
 		}
-		switch word {
-		case "": // the ! stands alone
+		switch {
+		case word == "": // the ! stands alone
 			continue
-		case "{":
+		case isOr(word):
+			return nil, fmt.Errorf("%q is no name of an acl", word)
+		case word == "{":
 			end := slices.Index(words[i+1:], "}")
 			if end <= 0 {
 				return nil, errors.New("a test in braces is empty or does not end")
 			}
 			all[len(all)-1] = append(all[len(all)-1], Term{Not: not, Test: words[i+1 : i+1+end]})
 			i += end + 1
-		case "}":
+		case word == "}":
 			return nil, errors.New("a } without a {")
 		default:
 			all[len(all)-1] = append(all[len(all)-1], Term{Not: not, Name: word})
@@ -68,6 +70,9 @@ func parseTerms(words []string) ([][]Term, error) {
 	}
 	return all, nil
 }
+
+// isOr says that a word stands between alternatives. No acl can have it for a name.
+func isOr(word string) bool { return word == "||" || strings.EqualFold(word, "or") }
 
 // String is the condition as HAProxy reads it.
 func (c *Condition) String() string {

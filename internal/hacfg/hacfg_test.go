@@ -57,7 +57,7 @@ func TestConditionsAreReadAndWritten(t *testing.T) {
 			t.Errorf("%q: got %q %v, %v, want %q", line, before, c, err, want)
 		}
 	}
-	for _, line := range []string{"if", "if a ||", "if || a", "if { a", "if { }", "if }", "if a !", "if ! or a"} {
+	for _, line := range []string{"if", "if a ||", "if || a", "if { a", "if { }", "if }", "if a !", "if ! or a", "if !or", "if a !!||"} {
 		if _, c, err := hacfg.CutCondition(strings.Fields(line)); err == nil {
 			t.Errorf("%q: got %v, want an error", line, c)
 		}

@@ -77,11 +77,11 @@ func (b *Backend) turns() (tier []*Server, g Grade, tried []*Server) {
 	return b.last, g, nil
 }
 
-// count says how many servers have a grade and were not tried.
+// count says how many servers have a grade, or a better one, and were not tried.
 func count(tier []*Server, g Grade, tried []*Server) int {
 	n := 0
 	for _, s := range tier {
-		if s.Grade() == g && !slices.Contains(tried, s) {
+		if s.Grade() <= g && !slices.Contains(tried, s) {
 			n++
 		}
 	}

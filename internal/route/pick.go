@@ -30,8 +30,9 @@ type walk struct {
 	now   int64 // Unix nanoseconds while a server warms up, else 0
 }
 
-// leaves says that the walk passes a server by, where it looks for one of a grade.
-func (w *walk) leaves(s *Server, g Grade) bool { return s.Grade() != g || slices.Contains(w.tried, s) }
+// leaves says that the walk leaves a server out while it looks for that grade: it is worse, or was tried. One that has become better since
+// better ones were looked for is not passed over.
+func (w *walk) leaves(s *Server, g Grade) bool { return s.Grade() > g || slices.Contains(w.tried, s) }
 
 // Pick chooses a server by the backend's algorithm, leaving out those already tried; nil if none is usable. Last resorts are
 // chosen only while no ready server is usable, and servers that nobody probed yet only while no other is. In a panic it is
@@ -60,10 +61,11 @@ func (b *Backend) walk(w *walk) *Server {
 			return s
 		}
 	}
-	if b.Grade() == Vouched {
-		return b.pickOf(Vouched, w)
+	g := b.Grade() // Vouched in a panic; better, if those that are have been tried, or one became so just now
+	if g == Unfit {
+		return nil
 	}
-	return nil
+	return b.pickOf(g, w)
 }
 
 // BySticky is the server a persistence cookie names, nil if there is none or it may not take a request.

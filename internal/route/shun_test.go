@@ -70,3 +70,16 @@ func TestWhatAServerHadWhenItDiedIsOneFailure(t *testing.T) {
 		}
 	}
 }
+
+func TestAServerWhoseShunningEndsJustNowIsChosen(t *testing.T) {
+	for range 300 { // of which one in a few meets the moment
+		table, _ := build(t, route.NewTable(1), set(service("/a", 1, 1)))
+		b := table.Backend("a_1")
+		s := b.Servers[0]
+		for s.Shun(time.Now().Add(100*time.Microsecond - time.Second)); s.IsShunned(); {
+			if b.Pick(0, nil) == nil {
+				t.Fatal("its requests had no server")
+			}
+		}
+	}
+}
