@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -144,6 +145,22 @@ func TestManyRequestsShareAConnectionInHTTP2(t *testing.T) {
 	lines := r.logs.FilterMessage("request").All()
 	if len(lines) != requests+1 || lines[0].ContextMap()["line"] != "GET https://a.example/first HTTP/2.0" {
 		t.Errorf("%d lines, the first %v", len(lines), lines[0].ContextMap())
+	}
+}
+
+func TestRulesSeeTheVersionOfHTTPThatAClientSpeaks(t *testing.T) {
+	r, _, change, client := twoService(t, proxy.Options{}, func(http.ResponseWriter, *http.Request) {})
+	newer := client.Transport.(*http.Transport)
+	older := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: newer.TLSClientConfig.RootCAs}, DialContext: newer.DialContext}
+	defer older.CloseIdleConnections()
+	for test, want := range map[string][2]int{"req.ver 2.0": {403, 200}, "req.ver 1.1": {200, 403}} {
+		change.SetBackends[0].Do = denying(t, test)
+		r.apply(change)
+		second, _ := fetch(t, client, ask2("GET", "/", nil))
+		first, _ := fetch(t, &http.Client{Transport: older}, ask2("GET", "/", nil))
+		if got := [2]int{second.StatusCode, first.StatusCode}; got != want {
+			t.Errorf("%s: %v in HTTP/2 and 1.1, want %v", test, got, want)
+		}
 	}
 }
 

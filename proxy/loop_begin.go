@@ -125,7 +125,7 @@ func (l *loop) proved(t *trip, failed Failure) {
 // served in tcp mode goes on working. A port for many services cannot do so: the next request may be for another host.
 func (l *loop) beginPreface(c *conn) {
 	t := l.newTrip(c)
-	t.request, t.line = Request{Method: "PRI", Path: "*"}, preface[:len(preface)-4]
+	t.request, t.line = Request{Method: "PRI", Path: "*", HTTP2: true}, preface[:len(preface)-4]
 	l.identify(t)
 	l.proxy.begin(&t.exchange, c.port.bind, l.now)
 	failed := t.action.Failure

@@ -133,7 +133,7 @@ func requestOf(r *http.Request, c *clientConn) Request {
 	return Request{
 		Method: r.Method, Host: host, Path: path, Query: query, Fields: fieldsOf(r.Header),
 		Source: c.source, Local: c.local, From: c.from, Port: c.onPort, TLS: c.wire != nil,
-		Old: !r.ProtoAtLeast(1, 1), Body: r.ContentLength != 0 || r.Header.Get("Content-Length") != "",
+		Old: !r.ProtoAtLeast(1, 1), HTTP2: r.ProtoMajor == 2, Body: r.ContentLength != 0 || r.Header.Get("Content-Length") != "",
 	}
 }
 

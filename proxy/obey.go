@@ -37,7 +37,7 @@ func (a *Action) obey(r *Request, http bool, trusted []netip.Prefix, tr *route.T
 // asked is the request as directives see it. What a client that is not trusted says of the scheme they do not see.
 func (r *Request) asked(trusted []netip.Prefix) *route.Request {
 	q := &route.Request{
-		Method: r.Method, Path: r.Path, Query: r.Query, Source: r.Source, Local: r.Local, Port: r.Port, TLS: r.TLS, Old: r.Old,
+		Method: r.Method, Path: r.Path, Query: r.Query, Source: r.Source, Local: r.Local, Port: r.Port, TLS: r.TLS, Version: r.version(),
 	}
 	q.Fields = make([]route.Field, 0, len(r.Fields)+4)
 	if r.Host != "" {
@@ -50,6 +50,17 @@ func (r *Request) asked(trusted []netip.Prefix) *route.Request {
 		}
 	}
 	return q
+}
+
+// version is that of HTTP that the client speaks, as conditions ask for it.
+func (r *Request) version() string {
+	switch {
+	case r.Old:
+		return "1.0"
+	case r.HTTP2:
+		return "2.0"
+	}
+	return "1.1"
 }
 
 // Asked is the request as conditions of rules look at it.

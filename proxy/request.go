@@ -19,6 +19,7 @@ type Request struct {
 	Local  netip.AddrPort // our end of it
 	TLS    bool
 	Old    bool // HTTP/1.0
+	HTTP2  bool // and where it is neither, HTTP/1.1
 	Body   bool // it has one, if only an empty one that it speaks of
 
 	// The same two as text, for what is written with each request; connections keep them.

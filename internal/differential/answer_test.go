@@ -1,20 +1,16 @@
 package differential_test
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"marathon-lb/internal/route"
 )
@@ -42,34 +38,21 @@ func (a answer) String() string {
 // meaningful are the fields of an answer that are compared.
 var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It", "X-D", "Content-Encoding", "Vary", "Etag"}
 
-const patience = 60 * time.Second
+// noConnection is how an end begins that is none of the question.
+const noConnection = "no connection: "
 
 // put asks a side.
 func (q question) put(side netip.Addr, servers map[string]server) answer {
-	from := q.source
-	if q.listener.Options.AcceptProxy { // the proxy's own
-		from = "127.0.0.1"
-	}
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patience}
-	raw, err := dialer.Dial("tcp", netip.AddrPortFrom(side, q.listener.Bind.Port()).String())
+	conn, err := q.dial(side)
 	if err != nil {
-		return answer{Ended: "no connection"}
+		return answer{Ended: noConnection + err.Error()}
 	}
-	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(patience))
-	conn := raw
-	if q.listener.Options.AcceptProxy {
-		if _, err := fmt.Fprintf(raw, "PROXY TCP4 %s 198.51.100.7 40000 %d\r\n", q.source, q.listener.Bind.Port()); err != nil {
-			return answer{Ended: "closed"}
-		}
+	defer conn.Close()
+	exchange := q.exchange
+	if q.http2 {
+		exchange = q.exchange2
 	}
-	if q.listener.TLS {
-		conn = tls.Client(raw, &tls.Config{InsecureSkipVerify: true, ServerName: q.sni})
-	}
-	if _, err := io.WriteString(conn, q.text); err != nil {
-		return answer{Ended: "closed"}
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: q.method})
+	resp, err := exchange(conn)
 	if err != nil {
 		return answer{Ended: "closed"}
 	}

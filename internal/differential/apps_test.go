@@ -102,7 +102,7 @@ func (w world) apps(r *rand.Rand) ([]marathon.App, []marathon.Facts) {
 			a.PortDefinitions = append(a.PortDefinitions, marathon.PortDefinition{Port: take(&services)})
 			label(r, a.Labels, n)
 			templates(r, a.Labels, n)
-			if r.IntN(12) == 0 {
+			if r.IntN(4) == 0 {
 				a.Labels[fmt.Sprintf("HAPROXY_%d_SSL_CERT", n)] = w.cert
 			}
 		}

@@ -3,7 +3,9 @@ package differential_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,10 +54,13 @@ func (s set) spec() route.Spec {
 	}
 	change := c.Link(time.Now())
 	change.SetListeners = append(o.Listeners(), change.SetListeners...)
-	for i := range change.SetListeners { // some have a proxy in front, some ask for certificates
+	for i := range change.SetListeners { // some have a proxy in front, some ask for certificates, some speak HTTP/2
 		l := &change.SetListeners[i]
 		if l.Options.AcceptProxy = i%3 == 0; l.TLS && i%2 == 0 {
 			l.Options.Verify, l.Options.CA = route.VerifyOptional, s.cert
+		}
+		if l.TLS && i%4 > 0 {
+			l.Options.ALPN = "h2,http/1.1"
 		}
 	}
 	table, _ := route.Build(route.NewTable(1), change)
@@ -78,13 +83,25 @@ func (s set) compare(t *testing.T) {
 	servers := serversOf(spec)
 	for range requestsOfSet {
 		q := ask(s.rand, spec)
-		theirs := q.put(haproxySide, servers)
-		for engine, side := range map[string]netip.Addr{"loop": loopSide, "nethttp": nethttpSide} {
-			if what := differ(q, q.put(side, servers), theirs, servers); what != "" {
-				t.Errorf("%s %s, from %s, by %s:\n%s%s", q.listener.Name, q.listener.Bind, q.source, engine, short(q.text), short(what))
-			}
+		status := q.compare(t, servers)
+		if q.http2 = q.fitsHTTP2(); q.http2 && status != http.StatusServiceUnavailable { // that nobody serves it is heard often enough
+			q.compare(t, servers)
 		}
 	}
+}
+
+// compare asks all sides, and gives the status of HAProxy's answer.
+func (q question) compare(t *testing.T, servers map[string]server) int {
+	theirs := q.put(haproxySide, servers)
+	if strings.HasPrefix(theirs.Ended, noConnection) {
+		t.Fatalf("%s, HTTP/2 %t: %s", q.listener.Name, q.http2, theirs.Ended)
+	}
+	for engine, side := range map[string]netip.Addr{"loop": loopSide, "nethttp": nethttpSide} {
+		if what := differ(q, q.put(side, servers), theirs, servers); what != "" {
+			t.Errorf("%s %s, from %s, by %s, in HTTP/2 %t:\n%s%s", q.listener.Name, q.listener.Bind, q.source, engine, q.http2, short(q.text), short(what))
+		}
+	}
+	return theirs.Status
 }
 
 // short is a text without the middle of what is long.

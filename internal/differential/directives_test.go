@@ -13,12 +13,12 @@ var tests = []string{
 	"hdr(X-It) one a", "hdr(X-It) -m found", "req.hdr(X-It) -i -m sub -- ONE", "hdr_cnt(X-It) gt 1", "req.hdr(X-It) -m len 3", "req.fhdr(X-It) -m beg t", "hdr(X-It,1) a", "hdr(X-It,-1) b",
 	"hdr(Host) -i a.example", "hdr_dom(Host) -i example", "hdr_end(Host) -i .example", "hdr_beg(Host) x.", "hdr_reg(Host) -i ^[a-z]+[.]example", "hdr_val(Max-Forwards) 0", "hdr_ip(X-Forwarded-For) 1.2.3.0/24",
 	"method POST", "method GET HEAD", "url_param(id) 1", "urlp(id) -m found", "urlp(a) b x", "query -m sub a=b", "url_beg /a", "url_reg ^/.*=", "pathq -m end =1", "base_beg a.example/", "cook(a) b", "cook_cnt(a) 1",
-	"req.ver 1.0", "hdr(Content-Type) text/plain", "req.hdr(Authorization) -m found", "always_true", "hdr(Upgrade) -i websocket",
+	"req.ver 1.0", "req.ver 2.0", "hdr(Content-Type) text/plain", "req.hdr(Authorization) -m found", "always_true", "hdr(Upgrade) -i websocket",
 	"query -m found", "path -m found",
 }
 
 // predefined are conditions that HAProxy knows by name.
-var predefined = []string{"LOCALHOST", "METH_POST", "METH_GET", "HTTP_1.0", "HTTP_1.1", "TRUE", "FALSE"}
+var predefined = []string{"LOCALHOST", "METH_POST", "METH_GET", "HTTP_1.0", "HTTP_1.1", "HTTP_2.0", "TRUE", "FALSE"}
 
 // requestRules, lateRules and responseRules are lines without their conditions; the first rules refuse or end the others, which makes them rare.
 var (

@@ -27,8 +27,9 @@ var exceptions = []exception{
 			a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return strings.HasPrefix(f, "host: ") })
 		}
 	}},
-	{row: "D-CONFIG-1", allows: func(q question, _, theirs answer) bool { // a path made of that of OPTIONS *, which has none, is empty; rules see it
-		return strings.HasPrefix(q.text, "OPTIONS * ") && strings.HasPrefix(theirs.Line, "OPTIONS  HTTP/")
+	{row: "D-CONFIG-1", allows: func(q question, ours, theirs answer) bool { // a path made of that of OPTIONS *, which has none, is empty, or in HTTP/2 the same; rules see it
+		same := q.http2 && ours.Line == "OPTIONS / HTTP/1.1" && theirs.Line == "OPTIONS * HTTP/1.1"
+		return strings.HasPrefix(q.text, "OPTIONS * ") && (same || strings.HasPrefix(theirs.Line, "OPTIONS  HTTP/"))
 	}},
 	{row: "D-CONFIG-1", settle: func(_ question, a *answer) { // a target with a host stays one
 		method, rest, _ := strings.Cut(a.Line, " ")
@@ -38,7 +39,7 @@ var exceptions = []exception{
 		}
 	}},
 	{row: "D-CONFIG-1", settle: func(q question, a *answer) { // and loses its usual port
-		if !absolute.MatchString(q.text) {
+		if !q.whole() {
 			return
 		}
 		for i, f := range a.Head {
@@ -49,7 +50,7 @@ var exceptions = []exception{
 		}
 	}},
 	{row: "D-CONFIG-1", allows: func(q question, _, _ answer) bool { // a URL is no Host
-		return absolute.MatchString(q.text) && (!strings.Contains(q.text, "\r\nHost:") || hostWithUsualPort.MatchString(q.text)) // which templates may ask for
+		return q.whole() && (!strings.Contains(q.text, "\r\nHost:") || hostWithUsualPort.MatchString(q.text)) // which templates may ask for
 	}},
 	{row: "D-CONFIG-1", allows: func(q question, _, _ answer) bool { // SNI is no Host either, and templates may ask for it
 		return q.listener.TLS && !strings.Contains(q.text, "\r\nHost:")
@@ -79,6 +80,9 @@ var exceptions = []exception{
 		if a.Server == "" && (a.Status == 405 || a.Status == 414 || a.Status == 431) {
 			a.Page, a.Fields = "", nil
 		}
+	}},
+	{row: "D-DETAIL-60", allows: func(q question, ours, _ answer) bool { // Go's library takes one TE
+		return q.http2 && ours.Status == 400 && strings.Count(q.text, "\r\nTE: ") > 1
 	}},
 	{row: "D-DIRECTIVE-6", allows: func(_ question, ours, theirs answer) bool { // who is rejected is told so, after the password was asked for
 		return theirs.Ended == "closed" && ours.Server == "" && ours.Status >= 300
@@ -112,6 +116,9 @@ var (
 
 	upgradesToWebSocket = regexp.MustCompile(`(?im)^Upgrade: websocket`)
 )
+
+// whole says that HAProxy is asked for a whole URL.
+func (q question) whole() bool { return q.http2 || absolute.MatchString(q.text) }
 
 // without takes fields out of the head that the server got.
 func (a *answer) without(fields ...string) {

@@ -19,6 +19,7 @@ type question struct {
 	method   string
 	text     string // the whole request
 	binds    bool   // it has the cookie of a server
+	http2    bool   // it is asked in HTTP/2
 }
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }

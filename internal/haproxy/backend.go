@@ -56,7 +56,7 @@ func (w *writer) backend(k *route.BackendSpec) {
 func (w *writer) directives(k *route.BackendSpec) {
 	for line := range strings.Lines(k.Do.String()) {
 		if !w.hides(line) {
-			w.line("%s", strings.TrimSuffix(line, "\n"))
+			w.line("%s", ofPath(strings.TrimSuffix(line, "\n")))
 			continue
 		}
 		w.note("a line with credentials is not shown here: --dry prints it")
@@ -69,6 +69,14 @@ func (w *writer) directives(k *route.BackendSpec) {
 			w.line("http-request deny if TRUE") // without a condition HAProxy would warn of the lines behind it
 		}
 	}
+}
+
+// ofPath is a line that is about the path of a request, and its query, where it says URI: to HAProxy that is a whole URL in HTTP/2.
+func ofPath(line string) string {
+	if rest, ok := strings.CutPrefix(line, "http-request replace-uri "); ok {
+		return "http-request replace-pathq " + rest
+	}
+	return line
 }
 
 // hides says that a text may speak of credentials, which are not to be shown.

@@ -64,6 +64,16 @@ func TestWhatTemplatesAskForIsPrintedAndTakenByHAProxy(t *testing.T) {
 	testkit.HAProxyAccepts(t, config)
 }
 
+func TestReplaceURIIsOfThePathInHTTP2Too(t *testing.T) {
+	s := everything()
+	web(s).Do = &route.Directives{Request: []route.Directive{{Act: route.ReplaceURI, Match: regexp.MustCompile(`^/old(.*)`), Value: text(t, `/new\1`)}}}
+	config := haproxy.Config(s, options)
+	if want := "\n  http-request replace-pathq "; !strings.Contains(config, want) || strings.Contains(config, "replace-uri") {
+		t.Errorf("%q is missing, or there is replace-uri, in\n%s", want, config)
+	}
+	testkit.HAProxyAccepts(t, config)
+}
+
 func TestCredentialsInTemplatesAreLeftOut(t *testing.T) {
 	s := everything()
 	k := web(s)

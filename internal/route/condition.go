@@ -312,7 +312,7 @@ func NewCondition(c *hacfg.Condition, acl func(name string) *ACL) (*Condition, e
 func predefined(name string) *ACL {
 	words, known := map[string]string{
 		"TRUE": "always_true", "FALSE": "always_false", "LOCALHOST": "src 127.0.0.1/8", "HTTP": "req.proto_http",
-		"HTTP_1.0": "req.ver 1.0", "HTTP_1.1": "req.ver 1.1", "METH_CONNECT": "method CONNECT", "METH_DELETE": "method DELETE",
+		"HTTP_1.0": "req.ver 1.0", "HTTP_1.1": "req.ver 1.1", "HTTP_2.0": "req.ver 2.0", "METH_CONNECT": "method CONNECT", "METH_DELETE": "method DELETE",
 		"METH_GET": "method GET HEAD", "METH_HEAD": "method HEAD", "METH_OPTIONS": "method OPTIONS", "METH_POST": "method POST",
 		"METH_PUT": "method PUT", "METH_TRACE": "method TRACE",
 	}[name]

@@ -24,7 +24,7 @@ type Request struct {
 	Source, Local netip.AddrPort
 	Port          string // the one that the client meant, where a PROXY header may name another than Local's; else empty
 	TLS           bool
-	Old           bool // HTTP/1.0
+	Version       string // of HTTP, 1.1 if it is empty
 }
 
 // Response is a response as directives see it and change it.

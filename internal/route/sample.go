@@ -120,10 +120,7 @@ var fetches = map[string]fetch{
 		return cookies(r.all("Cookie"), a[0])
 	}},
 	"req.ver": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string {
-		if r.Old {
-			return one("1.0")
-		}
-		return one("1.1")
+		return one(cmp.Or(r.Version, "1.1"))
 	}},
 	"req.proto_http": {gives: boolean, scope: OfRequest, get: func(*Request, *Response, []string) []string { return flag(true) }},
 	"status":         {gives: number, scope: OfResponse, get: func(_ *Request, s *Response, _ []string) []string { return one(itoa(s.Status)) }},
