@@ -22,8 +22,8 @@ const byALPN = "h2"
 const (
 	mostStreams   = 100       // requests under way, as in HAProxy
 	mostFrame     = 16 << 10  // bytes
-	streamAhead   = 256 << 10 // bytes of a body that a client may send before they are read
-	allStreams    = 1 << 20   // and of all bodies together
+	streamAhead   = 128 << 10 // bytes of a body that a client may send before they are read
+	allStreams    = 4 << 20   // and of all bodies together
 	tableOfFields = 4 << 10   // bytes of fields that are remembered, each way (HPACK)
 )
 
