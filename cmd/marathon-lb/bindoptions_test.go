@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -32,18 +33,21 @@ func sayTo(addr string, c *tls.Config, text string) string {
 	return string(got)
 }
 
-func TestBindOptionsOfLabelsAndTemplatesReachClients(t *testing.T) {
-	pem := filepath.Join(t.TempDir(), "cert.pem")
-	if err := os.WriteFile(pem, []byte(certificate(t, "a.example")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+// certAndTemplate makes a PEM file for a.example, and has the test run where templates/ holds that one.
+func certAndTemplate(t *testing.T, name, text string) (pem string) {
+	t.Helper()
+	pem = filepath.Join(t.TempDir(), "cert.pem")
 	t.Chdir(t.TempDir())
-	if err := os.Mkdir("templates", 0o755); err != nil {
+	err := os.Mkdir("templates", 0o755)
+	err = cmp.Or(err, os.WriteFile("templates/HAPROXY_"+name, []byte(text), 0o600), os.WriteFile(pem, []byte(certificate(t, "a.example")), 0o600))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile("templates/HAPROXY_HTTP_FRONTEND_HEAD", []byte("frontend marathon_http_in\n  bind *:80 accept-proxy\n  mode http\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return pem
+}
+
+func TestBindOptionsOfLabelsAndTemplatesReachClients(t *testing.T) {
+	pem := certAndTemplate(t, "HTTP_FRONTEND_HEAD", "frontend marathon_http_in\n  bind *:80 accept-proxy\n  mode http\n")
 	r := newRig(t, marathontest.Options{Handler: tell})
 	ports := []int{freePort(t), freePort(t), freePort(t)}
 	create(t, r.sim, app("/proxied", ports[0], 1, "HAPROXY_0_BIND_OPTIONS", "accept-proxy", "HAPROXY_0_VHOST", "a.example"))
@@ -79,18 +83,7 @@ func TestBindOptionsOfLabelsAndTemplatesReachClients(t *testing.T) {
 }
 
 func TestHTTP2IsSpokenWhereALabelOrATemplateOffersIt(t *testing.T) {
-	pem := filepath.Join(t.TempDir(), "cert.pem")
-	if err := os.WriteFile(pem, []byte(certificate(t, "a.example")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(t.TempDir())
-	if err := os.Mkdir("templates", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	const head = "frontend marathon_https_in\n  bind *:443 ssl {sslCerts} alpn h2,http/1.1\n  mode http\n"
-	if err := os.WriteFile("templates/HAPROXY_HTTPS_FRONTEND_HEAD", []byte(head), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	pem := certAndTemplate(t, "HTTPS_FRONTEND_HEAD", "frontend marathon_https_in\n  bind *:443 ssl {sslCerts} alpn h2,http/1.1\n  mode http\n")
 	r, port := newRig(t, marathontest.Options{Handler: tell}), freePort(t)
 	create(t, r.sim, app("/a", port, 1, "HAPROXY_0_BIND_OPTIONS", "ssl crt "+pem+" alpn h2,http/1.1", "HAPROXY_0_VHOST", "a.example"))
 	for _, addr := range []string{loopback(port), strings.TrimPrefix(r.https, "https://")} {
