@@ -26,8 +26,8 @@ fuzz:
 	go test -list '^Fuzz' ./... | awk '/^Fuzz/ {f[n++] = $$1} /^ok/ {while (n > 0) print f[--n], $$2}' | while read -r f p; do go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$p" || exit 1; done
 
 # For SOAK, with each engine: clients and servers that do all they should not, and no answer reaches the wrong client. Then what abuse costs: attacks,
-# too much load, and ten million requests; first the comparison with HAProxy, about half an hour in all.
-SOAK = 5m
+# too much load, and ten million requests; first the comparison with HAProxy, about 45 minutes in all.
+SOAK = 10m
 soak: differential
 	go test -count 1 -timeout 0 -v -run '^Test(NoAnswerReaches|SocketsMay|EveryRuleOf|ServersLearn|WhoReads|ManySlow|ALongUpload|WhoWasLetIn|ChildWith)' ./proxy -chaos $(SOAK) | grep -v '^ *--- PASS: .*/\|^=== '
 	go test -count 1 -timeout 0 -v -run '^Test(WhoBehaves|NearItsMemory|.*TooMuchIsAsked|ManyRequests|Thousands|ASecondLoop)' ./cmd/marathon-lb -goals | grep -v '^=== '
