@@ -73,7 +73,7 @@ func TestTheTimeIsKept(t *testing.T) {
 			}
 		}
 	}
-	if s := (options{time: fullTime, only: keys()}).plan(4*time.Minute, 5, 34); s.rounds < 3 || s.window < time.Second {
+	if s := (options{time: fullTime, only: keys()}).plan(4*time.Minute, 5, 34); s.rounds < 8 || s.window < 400*time.Millisecond {
 		t.Errorf("a full run has %d rounds of %v", s.rounds, s.window)
 	}
 }

@@ -44,8 +44,8 @@ const (
 	extraCost = "cost" // system calls and allocations
 )
 
-// noisy is how far apart HAProxy's own rounds may be, as a share of their median, before they mean nothing.
-const noisy = 0.35
+// noisy is how far apart the middle half of HAProxy's own rounds may be, as a share of their median, before they mean nothing.
+const noisy = 0.25
 
 const fullTime = 4*time.Minute + 40*time.Second
 
@@ -126,7 +126,11 @@ func (o options) costWindow() time.Duration {
 	return max(400*time.Millisecond, min(1500*time.Millisecond, o.time/150))
 }
 
-// plan divides what is left of the time among runs of workloads, in rounds of windows of about 1.5 s.
+// slotEach is about what a window, with what goes before it, gets. Short ones, and many of them, compare better: what else a machine is busy with
+// lasts for seconds, and is the same for neighbours.
+const slotEach = 700 * time.Millisecond
+
+// plan divides what is left of the time among runs of workloads, in rounds.
 func (o options) plan(left time.Duration, contenders, runs int) schedule {
 	s := schedule{cost: o.costWindow()}
 	if o.wants(extraCost) {
@@ -134,7 +138,7 @@ func (o options) plan(left time.Duration, contenders, runs int) schedule {
 	}
 	each := max(0, left) / time.Duration(max(1, runs))
 	most := int(each / (300 * time.Millisecond)) // shorter ones are all chance
-	s.rounds = min(12, max(1, min(most, 3), int(each/(1500*time.Millisecond))))
+	s.rounds = min(15, max(1, min(most, 3), int(each/slotEach)))
 	slot := max(250*time.Millisecond, each/time.Duration(s.rounds)-overhead)
 	s.warm = slot / 4
 	s.window = slot - s.warm

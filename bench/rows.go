@@ -104,9 +104,9 @@ func (b *bench) unsound() []error {
 				why = append(why, fmt.Errorf("%s, %s: %d failures, the first: %s", w.title, r.contender.name, r.failures, r.failure))
 			}
 		}
-		if tuned := find(rows, tunedName); tuned != nil && tuned.cpu.Width() > noisy {
-			why = append(why, fmt.Errorf("%s: HAProxy's own rounds are %.0f %% apart: the machine was busy with something else",
-				w.title, 100*tuned.cpu.Width()))
+		if tuned := find(rows, tunedName); tuned != nil && figures.Width(tuned.all) > noisy {
+			why = append(why, fmt.Errorf("%s: the middle half of HAProxy's own rounds is %.0f %% apart: the machine was busy with something else",
+				w.title, 100*figures.Width(tuned.all)))
 		}
 	}
 	return why

@@ -38,5 +38,12 @@ func Paired(figures, references []float64) Spread {
 	return Of(ratios)
 }
 
-// Width is how far apart the least and the greatest are, as a share of the median.
-func (s Spread) Width() float64 { return (s.High - s.Low) / s.Median }
+// Width is how far apart the middle half of figures is, as a share of their median: one of many that is far off says little.
+func Width(all []float64) float64 {
+	there := slices.Sorted(slices.Values(slices.DeleteFunc(slices.Clone(all), math.IsNaN)))
+	n := len(there)
+	if n == 0 {
+		return None
+	}
+	return (there[n-1-n/4] - there[n/4]) / Of(there).Median
+}

@@ -55,8 +55,18 @@ func TestARoundWithoutBothFiguresDoesNotCount(t *testing.T) {
 	}
 }
 
-func TestTheWidthOfASpreadIsAShareOfItsMedian(t *testing.T) {
-	if got := figures.Of([]float64{9, 10, 12}).Width(); math.Abs(got-0.3) > 1e-9 {
-		t.Errorf("%v, want 0.3", got)
+func TestTheWidthIsThatOfTheMiddleHalfAsAShareOfTheMedian(t *testing.T) {
+	for _, c := range []struct {
+		all  []float64
+		want float64
+	}{
+		{[]float64{9, 10, 12}, 0.3}, {[]float64{10, 100, 8, 11, 9, 1, 10, 12}, 0.2}, {[]float64{7}, 0}, {[]float64{20, figures.None, 30}, 0.4},
+	} {
+		if got := figures.Width(c.all); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%v: %v, want %v", c.all, got, c.want)
+		}
+	}
+	if got := figures.Width(nil); !math.IsNaN(got) {
+		t.Errorf("of nothing: %v", got)
 	}
 }
