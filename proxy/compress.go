@@ -43,22 +43,23 @@ func (a *Action) compress(edits []Edit, status int, fields []Field) ([]Edit, boo
 		return edits, false
 	}
 	fields = edited(fields, edits)
-	tags := 0
+	tag := ""
 	for _, f := range fields {
 		switch {
 		case f.is("Content-Encoding"), f.is("Trailer"), f.is("Cache-Control") && hasToken(f.Value, "no-transform"):
 			return edits, false
 		case f.is("ETag"):
-			if tags++; tags > 1 || !isTag(f.Value) {
+			if tag != "" || !isTag(f.Value) {
 				return edits, false
 			}
-			if f.Value[0] == '"' { // other bytes, which mean the same
-				edits = append(edits, Edit{Set, "ETag", "W/" + f.Value})
-			}
+			tag = f.Value
 		}
 	}
 	if !a.gzip.Takes(fieldOf(fields, "Content-Type")) {
 		return edits, false
+	}
+	if strings.HasPrefix(tag, `"`) { // other bytes, which mean the same
+		edits = append(edits, Edit{Set, "ETag", "W/" + tag})
 	}
 	return append(edits, Edit{Op: Remove, Name: "Content-Length"}, Edit{Add, "Content-Encoding", "gzip"}, Edit{Add, "Vary", "Accept-Encoding"}), true
 }
