@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,6 +20,29 @@ type requestBody struct {
 	from   io.Reader
 	read   atomic.Bool
 	failed atomic.Pointer[error]
+
+	mu   sync.Mutex
+	over bool // the request was answered
+}
+
+// hear sets the deadline for reading, but not once the request was answered: the library may still read then, and the connection is the next
+// request's.
+func (b *requestBody) hear(until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.over {
+		b.flight.control.SetReadDeadline(until)
+	}
+}
+
+// end notes that the request was answered.
+func (b *requestBody) end() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
 }
 
 // touched says that a part of the body may be gone.
@@ -29,11 +53,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	b.read.Store(true)
 	t, f := b.flight.exchange.timeouts(), b.flight
 	f.stall.Stop()
-	f.control.SetReadDeadline(time.Now().Add(t.Client))
+	b.hear(time.Now().Add(t.Client))
 	n, err := b.from.Read(p)
 	switch {
 	case errors.Is(err, io.EOF):
-		f.control.SetReadDeadline(time.Time{})
+		b.hear(time.Time{})
 	case err != nil:
 		b.failed.Store(&err)
 	}

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,5 +124,23 @@ func TestAStreamEndsWholeAfterASilence(t *testing.T) {
 	defer resp.Body.Close()
 	if b, err := io.ReadAll(resp.Body); err != nil {
 		t.Errorf("%q %v", b, err)
+	}
+}
+
+func TestAResponseThatIsCutIsCutAtOnceThoughItsRequestStalls(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	r.apply(service(route.HTTP, port, rawTask(t, func(c net.Conn, br *bufio.Reader) {
+		head(br)
+		io.ReadFull(br, make([]byte, 3))
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+	})))
+	c, br := dialed(t, port)
+	c.SetDeadline(time.Now().Add(waits)) // a client's own time is longer
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc")
+	if h := head(br); !strings.HasPrefix(h, "HTTP/1.1 200") {
+		t.Fatalf("answered %q", h)
+	}
+	if b, err := io.ReadAll(br); errors.Is(err, os.ErrDeadlineExceeded) || bytes.Contains(b, []byte("\r\n0\r\n")) {
+		t.Errorf("got %q, %v", b, err)
 	}
 }

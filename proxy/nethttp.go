@@ -66,8 +66,14 @@ func (e *httpEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{request: requestOf(r, c), line: r.Method + " " + r.RequestURI + " " + r.Proto}
 	e.proxy.begin(x, c.port.bind, time.Now())
 	defer c.serve(x)()
+	whole := false
+	defer func() {
+		if !whole { // the library cuts the connection, but not before what is being read has come to its end
+			c.hearUntil(time.Unix(1, 0))
+		}
+	}()
 	e.answer(w, r, c, x)
-	if r.ContentLength != 0 {
+	if whole = true; r.ContentLength != 0 {
 		e.rest(w, r, c)
 	}
 }
@@ -208,7 +214,7 @@ func (f *flight) run() {
 	defer cancel(nil)
 	f.stall = time.AfterFunc(f.exchange.timeouts().Server, func() { cancel(errServerTimeout) })
 	defer f.stall.Stop()
-	defer func() { f.leave() }()
+	defer func() { f.leave(); f.body.end() }()
 	resp := f.attempt(ctx, cancel)
 	if resp != nil {
 		defer resp.Body.Close()
