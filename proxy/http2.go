@@ -15,8 +15,8 @@ import (
 // HTTP/2 (RFC 9113) with clients, on ports with TLS whose bind line offers it. The standard library speaks it; what a request says is
 // held to the rules of HTTP/1.1, in which servers are asked.
 
-// byALPN is what HTTP/2 is called where a protocol is agreed on (RFC 7301).
-const byALPN = "h2"
+// http2Name is what HTTP/2 is called where a protocol is agreed on (RFC 7301).
+const http2Name = "h2"
 
 // Bounds of a connection.
 const (
@@ -45,6 +45,7 @@ func (e *httpEngine) server2() *http.Server {
 func (e *httpEngine) serveStream(w http.ResponseWriter, r *http.Request) {
 	c := connOf(r)
 	s := &stream{ResponseWriter: w, library: http.NewResponseController(w), conn: c}
+	s.SetWriteDeadline(time.Now().Add(e.proxy.o.Timeouts.Client))
 	r.Body = &streamBody{r.Body, s}
 	defer c.serve(nil)()
 	defer s.end()
@@ -54,7 +55,6 @@ func (e *httpEngine) serveStream(w http.ResponseWriter, r *http.Request) {
 	if failed := illFormed(r, asked.Host); failed != OK {
 		x = c.refused(failed)
 		defer func() { x.finish(s.in.Load(), s.out, time.Now()) }()
-		s.SetWriteDeadline(time.Now().Add(e.proxy.o.Timeouts.Client))
 		x.refuse(s, failed)
 		return
 	}
@@ -108,17 +108,27 @@ type stream struct {
 	conn    *clientConn
 	in      atomic.Uint64
 	out     uint64
-	until   time.Time // for writing
+	body    bool // some of it was written
 
-	mu   sync.Mutex
-	over bool      // the library may not be asked for anything any more
-	hear time.Time // for reading
+	mu    sync.Mutex
+	over  bool        // the library may not be asked for anything any more
+	hear  time.Time   // the deadline for reading
+	until time.Time   // and for writing
+	watch *time.Timer // is set while something is written
+	late  bool        // the client did not take it in time
 }
 
-// SetWriteDeadline bounds what is written from now on. What the client takes is shared by all that runs on its connection: it has the time of all.
+// SetWriteDeadline bounds what is written from now on.
 func (s *stream) SetWriteDeadline(t time.Time) error {
-	s.until = t.Add(time.Duration(s.conn.others()) * s.conn.proxy.o.Timeouts.Client)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until = t
 	return nil
+}
+
+// taken is until when the client has time to take what is written. All that runs on its connection shares what it takes: it has the time of all.
+func (s *stream) taken() time.Time {
+	return s.until.Add(time.Duration(s.conn.others()) * s.conn.proxy.o.Timeouts.Client)
 }
 
 // SetReadDeadline bounds what is read from now on.
@@ -150,6 +160,7 @@ func (s *stream) WriteHeader(status int) {
 }
 
 func (s *stream) Write(b []byte) (n int, err error) {
+	s.body = true
 	err = s.inTime(func() error { n, err = s.ResponseWriter.Write(b); return err })
 	s.out += uint64(n)
 	return n, err
@@ -158,22 +169,44 @@ func (s *stream) Write(b []byte) (n int, err error) {
 // FlushError is Flush as http.ResponseController has it.
 func (s *stream) FlushError() error { return s.inTime(s.library.Flush) }
 
+// inTime does what waits for the client.
 func (s *stream) inTime(do func() error) error {
-	s.library.SetWriteDeadline(s.until)
-	defer s.library.SetWriteDeadline(time.Time{})
+	s.mu.Lock()
+	s.watch = time.AfterFunc(time.Until(s.taken()), s.overdue)
+	s.mu.Unlock()
 	err := do()
-	if err != nil && !time.Now().Before(s.until) { // of which the library says only that the stream has ended
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch.Stop()
+	s.watch = nil
+	if s.late { // of which the library says only that the stream has ended
 		return os.ErrDeadlineExceeded
 	}
 	return err
 }
 
-// end leaves the rest to the library: what it has not sent yet has until the last deadline.
+// overdue ends the stream, unless others came to share the connection meanwhile.
+func (s *stream) overdue() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch left := time.Until(s.taken()); {
+	case s.watch == nil: // it was written just now
+	case left > 0:
+		s.watch.Reset(left)
+	default:
+		s.late = true
+		s.library.SetWriteDeadline(time.Unix(1, 0))
+	}
+}
+
+// end leaves the rest to the library. What it has of the body is sent before, as long as that may wait for the client; nothing else does.
 func (s *stream) end() {
+	if s.body {
+		s.FlushError()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.over = true
-	s.library.SetWriteDeadline(s.until)
 }
 
 // streamBody is the body of a request on a connection with others. It may still be read when the request was answered.

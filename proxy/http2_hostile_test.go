@@ -148,10 +148,28 @@ func TestASlowClientHasTimeForAllThatItAskedForInHTTP2(t *testing.T) {
 		w.Write(make([]byte, size))
 	})
 	c := newRaw2(t, port)
-	for range streams {
+	left, got, ended := streams, 0, make(chan struct{})
+	take := func() {
+		kind, flags, _, payload, err := c.read()
+		switch {
+		case err != nil, kind == frameReset:
+			t.Fatal(kind, err)
+		case kind == frameData:
+			got += len(payload)
+			if flags&endStream != 0 {
+				left--
+			}
+		}
+	}
+	for range 2 {
 		c.ask(endStream, asked2()...)
 	}
-	got, ended := 0, make(chan struct{})
+	for got < 1<<16-1 { // all that may be sent to a client that did not ask for more: the second one waits
+		take()
+	}
+	for range streams - 2 {
+		c.ask(endStream, asked2()...)
+	}
 	defer close(ended)
 	go func() { // all of it takes longer than the client's patience, but it never pauses
 		more := time.NewTicker(5 * time.Millisecond)
@@ -165,17 +183,8 @@ func TestASlowClientHasTimeForAllThatItAskedForInHTTP2(t *testing.T) {
 			}
 		}
 	}()
-	for left := streams; left > 0; {
-		kind, flags, _, payload, err := c.read()
-		switch {
-		case err != nil, kind == frameReset:
-			t.Fatal(kind, err)
-		case kind == frameData:
-			got += len(payload)
-			if flags&endStream != 0 {
-				left--
-			}
-		}
+	for left > 0 {
+		take()
 	}
 	if got != streams*size {
 		t.Errorf("got %d bytes", got)

@@ -52,7 +52,7 @@ func (p *Proxy) tlsConfig() *tls.Config {
 	c := &tls.Config{MinVersion: p.o.TLSMin.number(), GetCertificate: p.certificateFor}
 	// A client that offers nothing we know goes on without ALPN, as in HAProxy: what it speaks in tcp mode is not our business.
 	ours := map[string]*tls.Config{"": c}
-	for _, name := range []string{onlyHTTP1, byALPN} {
+	for _, name := range []string{onlyHTTP1, http2Name} {
 		ours[name] = c.Clone()
 		ours[name].NextProtos = []string{name}
 	}
@@ -135,7 +135,7 @@ func (p *Proxy) handshake(o *port, l *route.Listener, c *clientConn) (done bool)
 		return false
 	}
 	c.serverName = t.ConnectionState().ServerName
-	c.http2 = l.Spec.Mode == route.HTTP && t.ConnectionState().NegotiatedProtocol == byALPN
+	c.http2 = l.Spec.Mode == route.HTTP && t.ConnectionState().NegotiatedProtocol == http2Name
 	return true
 }
 
