@@ -67,26 +67,16 @@ func (a *Action) compress(edits []Edit, status int, fields []Field) ([]Edit, boo
 // edited are the fields as the edits leave them.
 func edited(fields []Field, edits []Edit) (left []Field) {
 	for _, f := range fields {
-		if !touches(edits, f.Name) {
+		if !removed(f, edits) {
 			left = append(left, f)
 		}
 	}
-	for i, e := range edits {
-		if e.Op != Remove && !touches(edits[i+1:], e.Name) {
+	for i := range edits {
+		if e := &edits[i]; e.adds() && !overwritten(edits, i) {
 			left = append(left, Field{e.Name, e.Value})
 		}
 	}
 	return left
-}
-
-// touches says that one of the edits takes away what fields of the name there are.
-func touches(edits []Edit, name string) bool {
-	for _, e := range edits {
-		if e.Op != Add && strings.EqualFold(e.Name, name) {
-			return true
-		}
-	}
-	return false
 }
 
 func fieldOf(fields []Field, name string) string {

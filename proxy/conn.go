@@ -36,7 +36,7 @@ type clientConn struct {
 	now     *exchange // in HTTP/2 there may be many, and each finishes itself
 	running int       // how many the engine still works on
 	closed  bool
-	ended   bool
+	ended   bool // it was taken out of all counts
 
 	hearing sync.Mutex
 	until   time.Time // nothing is read after it, whatever the HTTP library allows; zero for no such bound

@@ -19,21 +19,61 @@ type EditOp uint8
 
 // The operations.
 const (
-	Remove EditOp = iota // all fields of the name
-	Add                  // a field line at the end
-	Set                  // Remove, then Add
+	Remove         EditOp = iota // all fields of the name
+	Add                          // a field line at the end
+	Set                          // Remove, then Add
+	RemoveHopByHop               // all fields that always concern one connection only
 )
+
+// removes says whether the edit takes a field away.
+func (e *Edit) removes(f Field) bool {
+	switch e.Op {
+	case Add:
+		return false
+	case RemoveHopByHop:
+		return f.hopByHop()
+	}
+	return f.is(e.Name)
+}
+
+// adds says whether the edit writes a field.
+func (e *Edit) adds() bool { return e.Op == Add || e.Op == Set }
+
+// removed says whether any of the edits takes a field away.
+func removed(f Field, edits []Edit) bool {
+	for i := range edits {
+		if edits[i].removes(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// overwritten says that what an edit wrote is removed by a later one.
+func overwritten(edits []Edit, i int) bool {
+	return removed(Field{Name: edits[i].Name}, edits[i+1:])
+}
 
 // hopByHop are the fields that concern one connection only (RFC 9110 7.6.1), besides those that Connection lists.
 var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Transfer-Encoding", "Upgrade", "HTTP2-Settings"}
 
-// noHopByHop removes them.
-var noHopByHop = func() (edits []Edit) {
-	for _, name := range hopByHop {
-		edits = append(edits, Edit{Op: Remove, Name: name})
+// hopByHopMarks are the marks of their names.
+var hopByHopMarks = func() uint64 {
+	fields := make([]Field, len(hopByHop))
+	for i, name := range hopByHop {
+		fields[i].Name = name
 	}
-	return edits
+	return marksOf(fields)
 }()
+
+func (f Field) hopByHop() bool {
+	for _, name := range hopByHop {
+		if f.is(name) {
+			return true
+		}
+	}
+	return false
+}
 
 // keepListed are fields that a Connection field cannot have removed: a client could strip what we or the framing rely on.
 var keepListed = []string{
@@ -42,8 +82,9 @@ var keepListed = []string{
 
 // removeHopByHop goes before every edit that adds, so that no client can delete what is added.
 func removeHopByHop(edits []Edit, fields []Field) []Edit {
-	edits = append(edits, noHopByHop...)
-	for _, f := range fields {
+	edits = append(edits, Edit{Op: RemoveHopByHop})
+	for i := range fields {
+		f := &fields[i]
 		if !f.is("Connection") {
 			continue
 		}

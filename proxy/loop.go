@@ -32,13 +32,14 @@ type loop struct {
 	collecting     func(uintptr) bool // collect, made once
 	lastForClients int32
 	events         []syscall.EpollEvent
-	came           int // of events
+	came, seen     int // events, and how many of them were seen to
 	bells          int32
 	tickers        int32
 	over           bool
 	gathering      bool // events that came together are being seen to: what is to be sent for them leaves together, too
 	ticked         bool // something may be late
 	ticks          int  // since the last trim
+	at             ref  // whose turn it is
 	largeHeads     int  // that there are at most
 
 	now   time.Time // when the events at hand were collected
@@ -134,8 +135,8 @@ func (l *loop) run() {
 		l.wait()
 		l.clock()
 		l.gathering = l.came > 1
-		for i := range l.came {
-			l.event(&l.events[i])
+		for l.seen = 0; l.seen < l.came; {
+			l.seeTo()
 		}
 		l.gathering = false
 		if l.ticked { // what came in time is seen first, even if all of us had to wait
@@ -169,12 +170,20 @@ func (l *loop) collect(uintptr) bool {
 	return l.came > 0
 }
 
-// event sees to one descriptor.
-func (l *loop) event(e *syscall.EpollEvent) {
-	c := l.conns[e.Fd]
-	if c == nil || c.generation != uint32(e.Pad) {
-		return // closed meanwhile
+// seeTo sees to the events that came, up to one that brings a bug to light.
+func (l *loop) seeTo() {
+	defer l.rescueTurn()
+	for l.seen < l.came {
+		e := &l.events[l.seen]
+		l.seen++
+		if c := l.conns[e.Fd]; c != nil && c.generation == uint32(e.Pad) { // else it was closed meanwhile
+			l.at = c.ref()
+			l.event(c, e)
+		}
 	}
+}
+
+func (l *loop) event(c *conn, e *syscall.EpollEvent) {
 	switch c.kind {
 	case bell:
 		sysTake(c.fd)
@@ -183,7 +192,7 @@ func (l *loop) event(e *syscall.EpollEvent) {
 		sysTake(c.fd)
 		l.ticked = true
 	case listener:
-		l.guard(c, func() { l.accept(c) })
+		l.accept(c)
 	default:
 		if e.Events&(syscall.EPOLLIN|syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
 			c.readable = true
@@ -195,9 +204,8 @@ func (l *loop) event(e *syscall.EpollEvent) {
 	}
 }
 
-// turn lets a connection do what it can. A bug that shows there ends the connection and what runs on it, and nothing else.
+// turn lets a connection do what it can. A bug that shows there ends the connection and what runs on it, and nothing else: its callers recover.
 func (l *loop) turn(c *conn) {
-	defer l.rescue(c.ref())
 	switch {
 	case c.trip != nil:
 		l.advance(c.trip)
@@ -221,14 +229,24 @@ func (l *loop) later(c *conn) {
 func (l *loop) takeTurns() {
 	turns := l.turns
 	l.turns = l.spare[:0]
-	for _, r := range turns {
-		if r.alive() {
-			r.queued = false
-			l.turn(r.conn)
-		}
+	for left := turns; len(left) > 0; {
+		left = l.takeSome(left)
 	}
 	clear(turns)
 	l.spare = turns[:0]
+}
+
+// takeSome has connections take their turns, up to one that brings a bug to light, and returns those that are left.
+func (l *loop) takeSome(turns []ref) (left []ref) {
+	defer l.rescueTurn()
+	for left = turns; len(left) > 0; {
+		l.at, left = left[0], left[1:]
+		if l.at.alive() {
+			l.at.queued = false
+			l.turn(l.at.conn)
+		}
+	}
+	return left
 }
 
 // guard does f on behalf of a connection.
@@ -239,10 +257,25 @@ func (l *loop) guard(c *conn, f func()) {
 
 // rescue is deferred by all that works for a connection.
 func (l *loop) rescue(r ref) {
-	fault := recover()
-	if fault == nil {
-		return
+	if fault := recover(); fault != nil {
+		l.broke(r, fault)
 	}
+}
+
+// rescueTurn is deferred by all that works for one connection after the other.
+func (l *loop) rescueTurn() {
+	fault := recover()
+	switch {
+	case fault == nil:
+	case l.at.kind == bell: // who waits for a letter that was not finished would wait for ever
+		panic(fault)
+	default:
+		l.broke(l.at, fault)
+	}
+}
+
+// broke ends what met a bug.
+func (l *loop) broke(r ref, fault any) {
 	l.proxy.zap.Error("an exchange broke", zap.Any("fault", fault), zap.Stack("stack"))
 	if !r.alive() || r.kind != client && r.kind != server && r.kind != announced {
 		return

@@ -49,7 +49,7 @@ func (l *loop) passInterim(t *trip) bool {
 	}
 	l.fields = views(l.fields[:0], r.Fields)
 	l.edits = removeHopByHop(l.edits[:0], l.fields)
-	b := append(appendFields(l.statusLine(), l.fields, l.edits, "Content-Length"), "\r\n"...)
+	b := append(appendLines(l.statusLine(), r.Fields, l.edits, "Content-Length"), "\r\n"...)
 	l.head = b
 	n, p := l.send(t.client, b)
 	t.sentOut += uint64(n)
@@ -87,7 +87,7 @@ func (l *loop) respond(t *trip, b []byte, n int) bool {
 	if r.Status == 204 {
 		without = "Content-Length"
 	}
-	h := appendFields(l.statusLine(), l.fields, l.edits, without)
+	h := appendLines(l.statusLine(), r.Fields, l.edits, without)
 	h = l.frame(t, h)
 	l.head = append(h, "\r\n"...)
 	t.begun, t.phase = true, answering

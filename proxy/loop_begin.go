@@ -3,7 +3,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 
 	"marathon-lb/internal/h1"
@@ -15,24 +14,15 @@ func (l *loop) begin(c *conn, n int) {
 	t, r := l.newTrip(c), &l.request
 	t.head, c.in, c.seen = c.in, nil, 0
 	t.in = uint64(n)
-	t.line = view(firstLine(t.head))
+	t.line = view(r.Line)
 	l.fields = views(l.fields[:0], r.Fields)
 	t.request = Request{Method: view(r.Method), Host: view(r.Host), Path: view(r.Path), Query: view(r.Query), Fields: l.fields,
-		Old: r.Minor == 0, Body: r.Framing != h1.NoBody}
+		Old: r.Minor == 0, Body: r.Framing != h1.NoBody, marks: marksOf(l.fields)}
 	l.identify(t)
 	t.up, t.hasBody = h1.NewBody(r.Framing, r.Length), r.Framing == h1.Chunked || r.Framing == h1.Length && r.Length > 0
 	t.isHead, t.upgrade, t.expect, t.old, t.keep = t.request.Method == "HEAD", r.Upgrade, r.Expect, r.Minor == 0, r.KeepAlive
 	l.proxy.begin(&t.exchange, c.port.bind, l.now)
 	l.admit(t, t.head[n:])
-}
-
-// firstLine is that of a head, without the empty ones before it.
-func firstLine(head []byte) []byte {
-	head = bytes.TrimLeft(head, "\r\n")
-	if end := bytes.IndexByte(head, '\r'); end >= 0 {
-		head = head[:end]
-	}
-	return head
 }
 
 func views(to []Field, fields []h1.Field) []Field {

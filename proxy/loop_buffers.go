@@ -10,11 +10,12 @@ const (
 	bufferSlack = 16
 )
 
-// sizes are those of the buffers that are kept for use again, kept is how many of each.
+// sizes are those of the buffers that are kept for use again, kept is how many of each. The first two are no powers of two: the beginnings of
+// such buffers, which are all that most heads use, would all fall on the same few lines of the processor's cache.
 var (
-	sizes = [...]int{4 << 10, 16 << 10, largeHead, 80 << 10}
-	kept  = [...]int{1024, 128, 64, 32}
-	least = [...]int{128, 16, 4, 4} // that are kept even if nobody takes them
+	sizes = [...]int{1<<10 + 768, 4<<10 + 768, 16 << 10, largeHead, 80 << 10}
+	kept  = [...]int{2048, 512, 128, 64, 32}
+	least = [...]int{128, 32, 16, 4, 4} // that are kept even if nobody takes them
 )
 
 // largeHead has room for the largest head of a request.

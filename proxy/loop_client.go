@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"bytes"
+	"syscall"
 	"unsafe"
 
 	"marathon-lb/internal/h1"
@@ -26,13 +27,9 @@ func (l *loop) clientTurn(c *conn) {
 		return
 	}
 	for c.readable {
-		if len(c.in) == cap(c.in) {
-			l.growHead(c)
-		}
-		n, e := c.read(c.in[len(c.in):cap(c.in)])
+		n, e := l.readHead(c)
 		switch {
 		case e == 0 && n > 0:
-			c.in = c.in[:len(c.in)+n]
 			if l.tryHead(c) {
 				return
 			}
@@ -41,11 +38,26 @@ func (l *loop) clientTurn(c *conn) {
 			return
 		}
 	}
-	if len(c.in) == 0 {
-		l.put(c.in)
-		c.in = nil
-	}
 	l.watch(c)
+}
+
+// firstRead is how much of a head is read at first, in bytes: into the loop's own buffer, so that one of the right size is taken for it.
+const firstRead = 4 << 10
+
+func (l *loop) readHead(c *conn) (n int, e syscall.Errno) {
+	if len(c.in) == 0 {
+		b := l.buf[bufferRoom : bufferRoom+firstRead]
+		if n, e = c.read(b); n > 0 {
+			c.in = append(l.get(n), b[:n]...)
+		}
+		return n, e
+	}
+	if len(c.in) == cap(c.in) {
+		l.growHead(c)
+	}
+	n, e = c.read(c.in[len(c.in):cap(c.in)])
+	c.in = c.in[:len(c.in)+n]
+	return n, e
 }
 
 // grown is a larger buffer with the same bytes.
@@ -81,11 +93,9 @@ func (l *loop) growHead(c *conn) {
 
 // tryHead looks whether the head is whole. If it is, or can never be, the client is served: true.
 func (l *loop) tryHead(c *conn) bool {
-	if c.list == nil || c.list == &l.keepAlive { // these are its first bytes
-		l.asking.anew(c, l.time)
-	}
-	if c.in[0] == 'P' && len(c.in) <= len(preface) && string(c.in) == preface[:len(c.in)] || bytes.HasPrefix(c.in, []byte(preface)) {
+	if c.in[0] == 'P' && bytes.HasPrefix(c.in, []byte(preface[:min(len(c.in), len(preface))])) {
 		if len(c.in) < len(preface) {
+			l.asks(c)
 			return false
 		}
 		l.beginPreface(c)
@@ -97,11 +107,19 @@ func (l *loop) tryHead(c *conn) bool {
 		l.refuseBytes(c, faultOf(fault))
 	case n == 0:
 		c.seen = len(c.in)
+		l.asks(c)
 		return false
 	default:
 		l.begin(c, n)
 	}
 	return true
+}
+
+// asks is for a client whose head has begun: it has its time from then on.
+func (l *loop) asks(c *conn) {
+	if c.list == nil || c.list == &l.keepAlive {
+		l.asking.anew(c, l.time)
+	}
 }
 
 // leftAsking is for a client that closed its connection between requests, or in the head of one.

@@ -23,7 +23,11 @@ func (l *loop) writeHead(t *trip) {
 		b = r.Local.AppendTo(b)
 	}
 	b = append(b, "\r\n"...)
-	b = appendFields(b, r.Fields, l.edits, "Host")
+	if r.marks != 0 { // they are as they were read
+		b = appendLines(b, l.request.Fields, l.edits, "Host")
+	} else {
+		b = appendFields(b, r.Fields, l.edits, "Host")
+	}
 	if l.request.Framing == h1.Chunked {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
@@ -33,48 +37,71 @@ func (l *loop) writeHead(t *trip) {
 	t.out = append(b, "\r\n"...)
 }
 
-// appendFields writes the fields as the edits leave them, and without the one named.
-func appendFields(b []byte, fields []Field, edits []Edit, without string) []byte {
-	gone := mark(without) // marks of the names that go: most fields are passed without a comparison
+// change is what becomes of a head's fields.
+type change struct {
+	edits   []Edit
+	without string // name of fields that go, too
+	gone    uint64 // marks of all names that go: most fields are passed without a comparison
+}
+
+func changeOf(edits []Edit, without string) change {
+	c := change{edits: edits, without: without, gone: mark(without)}
 	for i := range edits {
-		if edits[i].Op != Add {
-			gone |= mark(edits[i].Name)
+		switch e := &edits[i]; e.Op {
+		case RemoveHopByHop:
+			c.gone |= hopByHopMarks
+		case Remove, Set:
+			c.gone |= mark(e.Name)
 		}
 	}
-	for _, f := range fields {
-		if gone&mark(f.Name) == 0 || !f.is(without) && !removed(f, edits) {
-			b = appendField(b, f.Name, f.Value)
-		}
-	}
-	for i := range edits {
-		if e := &edits[i]; e.Op != Remove && !overwritten(edits, i) {
+	return c
+}
+
+func (c *change) drops(f Field) bool {
+	return c.gone&mark(f.Name) != 0 && (f.is(c.without) || removed(f, c.edits))
+}
+
+// appendAdded writes the fields that come anew.
+func (c *change) appendAdded(b []byte) []byte {
+	for i := range c.edits {
+		if e := &c.edits[i]; e.adds() && !overwritten(c.edits, i) {
 			b = appendField(b, e.Name, e.Value)
 		}
 	}
 	return b
 }
 
-// mark is a bit that names which are the same without case have in common.
-func mark(name string) uint64 {
-	if name == "" {
-		return 0
-	}
-	return 1 << ((len(name) + 5*int(lower(name[0]))) & 63)
-}
-
-func removed(f Field, edits []Edit) bool {
-	for i := range edits {
-		if edits[i].Op != Add && f.is(edits[i].Name) {
-			return true
+// appendFields writes the fields as the edits leave them, and without the one named.
+func appendFields(b []byte, fields []Field, edits []Edit, without string) []byte {
+	c := changeOf(edits, without)
+	for _, f := range fields {
+		if !c.drops(f) {
+			b = appendField(b, f.Name, f.Value)
 		}
 	}
-	return false
+	return c.appendAdded(b)
 }
 
-// overwritten says that what an edit wrote is removed by a later one.
-func overwritten(edits []Edit, i int) bool {
-	f := Field{Name: edits[i].Name}
-	return removed(f, edits[i+1:])
+// appendLines does the same with fields as they were read. Lines that stay and follow each other are copied in one piece.
+func appendLines(b []byte, fields []h1.Field, edits []Edit, without string) []byte {
+	c := changeOf(edits, without)
+	var run []byte
+	for i := range fields {
+		f := &fields[i]
+		if c.drops(Field{Name: view(f.Name)}) {
+			continue
+		}
+		line := f.Line()
+		if line != nil && cap(run)-len(run) == cap(line) { // it is the next one
+			run = run[:len(run)+len(line)]
+			continue
+		}
+		b = append(b, run...)
+		if run = line; line == nil {
+			b = appendField(b, view(f.Name), view(f.Value))
+		}
+	}
+	return c.appendAdded(append(b, run...))
 }
 
 func appendField(b []byte, name, value string) []byte {

@@ -18,6 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"marathon-lb/internal/route"
 	"marathon-lb/proxy"
 )
@@ -475,5 +478,66 @@ func TestWhatCameInTimeIsNotLateBecauseTheProcessWas(t *testing.T) {
 	thawed()
 	if resp, err := http.ReadResponse(br, nil); err != nil || resp.StatusCode != 200 {
 		t.Errorf("got %v, %v", resp, err)
+	}
+}
+
+func TestABugInOneTurnLeavesTheOthersTheirs(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	l, err := proxy.NewLoop(zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for name, do := range map[string]func(...int32){"events": l.Happen, "turns": l.TakeTurns} {
+		for _, bugs := range [][]bool{{true, false}, {false, true}, {true, true, false}, {false, true, false, true}} {
+			var fds []int32
+			want := 0
+			for _, bug := range bugs {
+				fd, err := l.Idle(bug)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if fds = append(fds, fd); bug {
+					want++
+				}
+			}
+			do(fds...)
+			for i, fd := range fds {
+				if l.Has(fd) {
+					t.Errorf("%s %v: nobody saw to connection %d", name, bugs, i)
+				}
+			}
+			if got := len(logs.TakeAll()); got != want {
+				t.Errorf("%s %v: %d are logged", name, bugs, got)
+			}
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("the process would go on with a letter that was not finished")
+		}
+	}()
+	l.Read(func() { panic("a bug") })
+}
+
+func TestAClientThatStaysHasNoMoreTimeForItsNextHead(t *testing.T) {
+	r, port := newLoopRig(t, proxy.Options{Timeouts: proxy.Timeouts{Head: 200 * time.Millisecond, KeepAlive: time.Minute}}), freePort(t)
+	r.apply(service(route.HTTP, port, named(t, "app")))
+	for _, part := range []string{"G", "P", "PRI * HT", "GET / HTTP/1.1\r\nHost: h\r\n", "\r", "\r\n", "POST"} {
+		c, br := connect(t, port)
+		c.SetDeadline(time.Now().Add(20 * time.Second)) // by when a client that idles would still be there
+		for _, ask := range []struct {
+			head string
+			want int
+		}{{"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200}, {part, 408}} {
+			io.WriteString(c, ask.head)
+			resp, err := http.ReadResponse(br, nil)
+			if err != nil {
+				t.Fatalf("%q: %v", ask.head, err)
+			}
+			if io.Copy(io.Discard, resp.Body); resp.StatusCode != ask.want {
+				t.Errorf("%q: %d", ask.head, resp.StatusCode)
+			}
+		}
 	}
 }

@@ -18,7 +18,7 @@ func (l *loop) beginTunnel(t *trip) {
 
 // switchProtocols passes the 101 on, and then all that follows. rest is what came behind it.
 func (l *loop) switchProtocols(t *trip, rest []byte) bool {
-	b := append(appendFields(l.statusLine(), l.fields, l.edits, "Content-Length"), "\r\n"...)
+	b := append(appendLines(l.statusLine(), l.response.Fields, l.edits, "Content-Length"), "\r\n"...)
 	l.head = b
 	n, p := l.send(t.client, b)
 	t.sentOut += uint64(n)

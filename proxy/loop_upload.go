@@ -10,6 +10,9 @@ import (
 
 // upload passes on what there is of the request: its head and, as long as the server takes it, its body. False if the trip is over.
 func (l *loop) upload(t *trip) bool {
+	if t.wasSent() {
+		return true
+	}
 	for range mostTurns {
 		switch l.drainUp(t) {
 		case sendFailed:
@@ -58,6 +61,11 @@ func (l *loop) upload(t *trip) bool {
 	}
 	l.later(t.client)
 	return true
+}
+
+// wasSent says that there is nothing more to send to the server.
+func (t *trip) wasSent() bool {
+	return t.outSent == len(t.out) && !t.uploading() && !t.server.pending() && !t.upPipe.pending()
 }
 
 // drainUp sends what is ready for the server.

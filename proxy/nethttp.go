@@ -167,6 +167,10 @@ func apply(h http.Header, edits []Edit) {
 		switch e.Op {
 		case Remove:
 			h.Del(e.Name)
+		case RemoveHopByHop:
+			for _, name := range hopByHop {
+				h.Del(name)
+			}
 		case Add:
 			h.Add(e.Name, e.Value)
 		case Set:

@@ -77,7 +77,7 @@ func (r *Request) become(q *route.Request) {
 		r.Path = "/" + r.Path
 	}
 	r.Query, r.Host = q.Query, q.Get("Host")
-	r.Fields = make([]Field, 0, len(q.Fields))
+	r.Fields, r.marks = make([]Field, 0, len(q.Fields)), 0
 	for _, f := range q.Fields {
 		if !strings.EqualFold(f.Name, "Host") {
 			r.Fields = append(r.Fields, Field(f))

@@ -26,6 +26,7 @@ type Request struct {
 	From string // Source's address, as X-Forwarded-For has it
 	Port string // Local's port
 
+	marks   uint64         // of the names of all Fields as they were read; 0 once they were changed, and where nobody made them
 	view    *route.Request // as conditions of rules look at it, nil until one does
 	written []string       // fields that directives wrote or took away
 }
@@ -41,18 +42,39 @@ func (f Field) is(name string) bool {
 // lower is a letter in lower case; other bytes of names may become others, which matters to no comparison that goes on.
 func lower(c byte) byte { return c | 0x20 }
 
+// mark is a bit that names which are the same without case have in common.
+func mark(name string) uint64 {
+	if name == "" {
+		return 0
+	}
+	return 1 << ((len(name) + 5*int(lower(name[0]))) & 63)
+}
+
+// marksOf are the marks of all names together.
+func marksOf(fields []Field) (marks uint64) {
+	for i := range fields {
+		marks |= mark(fields[i].Name)
+	}
+	return marks
+}
+
+// lacks says that there is no field of that name: most questions are answered by it.
+func (r *Request) lacks(name string) bool { return r.marks != 0 && r.marks&mark(name) == 0 }
+
 // field is the first value of that name, compared without case; empty if there is none.
 func (r *Request) field(name string) string {
-	for _, f := range r.Fields {
-		if f.is(name) {
-			return f.Value
-		}
+	if r.lacks(name) {
+		return ""
 	}
-	return ""
+	return fieldOf(r.Fields, name)
 }
 
 // lists says whether a comma-separated field names the token, without case.
 func (r *Request) lists(name, token string) bool {
+	return !r.lacks(name) && r.findToken(name, token)
+}
+
+func (r *Request) findToken(name, token string) bool {
 	for _, f := range r.Fields {
 		if f.is(name) && hasToken(f.Value, token) {
 			return true
@@ -101,7 +123,7 @@ func (r *Request) cookie(name string) string {
 
 // hasCookie says whether a cookie of that name came; none has an empty name.
 func (r *Request) hasCookie(name string) bool {
-	if name == "" {
+	if name == "" || r.lacks("Cookie") {
 		return false
 	}
 	for range r.cookies(name) {

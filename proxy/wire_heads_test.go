@@ -125,6 +125,7 @@ func fieldLines() (all []wire) {
 	}
 	all = append(all, bad(rule, "value with DEL", with("A: b\x7fc"), 400))
 	for _, c := range []struct{ send, sees string }{
+		{"A: 1\r\nB:2\r\nC: 3\r\nD: 4\r\nConnection: e\r\nE: 5\r\nF: 6\r\nG: \r\nH:  7\r\nI: 8", "\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nF: 6\r\nG: \r\nH: 7\r\nI: 8\r\n"},
 		{"A: b\tc", "A: b\tc\r\n"}, {"A: \xff\xc3", "A: \xff\xc3\r\n"}, {"A:", "\r\nA: \r\n"}, {"A: \t b \t", "\r\nA: b\r\n"}, {"A:b", "\r\nA: b\r\n"},
 		{"A: b:c", "\r\nA: b:c\r\n"}, {"!#$%&'*+-.^_`|~9: x", ": x\r\n"},
 	} {

@@ -17,6 +17,21 @@ var (
 // Field is one field line. Both parts alias the buffer; Value has no space around it.
 type Field struct{ Name, Value []byte }
 
+// Line is the line of a field that Parse found, as it came and with its CRLF, if it was written as we would: with one space, before the value.
+// Otherwise it is nil.
+func (f *Field) Line() []byte {
+	value := len(f.Name) + len(": ")
+	n := value + len(f.Value) + len("\r\n")
+	if cap(f.Name)-value != cap(f.Value) || n > cap(f.Name) { // both end where the buffer does
+		return nil
+	}
+	line := f.Name[:n]
+	if line[value-1] != ' ' || line[n-2] != '\r' {
+		return nil
+	}
+	return line
+}
+
 // emptyLines is where the first line begins: servers should forgive an empty line that old clients send after a body (RFC 9112, 2.2).
 func emptyLines(b []byte) (start int, f Fault) {
 	const most = 4

@@ -34,10 +34,14 @@ func TestARequestIsReadAsItWasWritten(t *testing.T) {
 		query := rapid.StringMatching("(\\?[!-\"$-~]{0,60})?").Draw(t, "query")
 		name := rapid.StringMatching("[a-z0-9.-]{1,30}(:[0-9]{0,4})?|\\[[0-9a-f:]{2,20}\\](:[0-9]{1,4})?").Draw(t, "host")
 		raw := method + " " + path + query + " HTTP/1.1\r\nHost:" + space.Draw(t, "space") + name + space.Draw(t, "space") + "\r\n"
-		want := []string{"Host=" + name}
+		want, plain := []string{"Host=" + name}, []string{}
 		for range rapid.IntRange(0, 20).Draw(t, "fields") {
 			name, value := "x-"+token.Draw(t, "name"), text.Draw(t, "value")
-			raw += name + ":" + space.Draw(t, "space") + value + space.Draw(t, "space") + "\r\n"
+			line := name + ":" + space.Draw(t, "space") + value + space.Draw(t, "space") + "\r\n"
+			if line == name+": "+value+"\r\n" {
+				plain = append(plain, line)
+			}
+			raw += line
 			want = append(want, name+"="+value)
 		}
 		raw += "\r\n"
@@ -55,12 +59,15 @@ func TestARequestIsReadAsItWasWritten(t *testing.T) {
 		if string(r.Method) != method || string(r.Path) != path || string(r.Query) != query || string(r.Host) != name {
 			t.Fatalf("%q: %s", raw, showRequest(&r))
 		}
-		var got []string
+		var got, lines []string
 		for _, f := range r.Fields {
 			got = append(got, string(f.Name)+"="+string(f.Value))
+			if line := f.Line(); line != nil && string(f.Name) != "Host" {
+				lines = append(lines, string(line))
+			}
 		}
-		if strings.Join(got, "\n") != strings.Join(want, "\n") {
-			t.Fatalf("%q: %q, want %q", raw, got, want)
+		if strings.Join(got, "\n") != strings.Join(want, "\n") || strings.Join(lines, "") != strings.Join(plain, "") {
+			t.Fatalf("%q: %q, want %q; lines %q, want %q", raw, got, want, lines, plain)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import "bytes"
 // Request is a parsed head. Its slices alias the buffer (only where Path stands for a path that is not there is it a constant), so they
 // are good until the buffer changes. Fields' backing array is kept from one Parse to the next.
 type Request struct {
+	Line           []byte // all of the request line, without its end
 	Method, Target []byte
 	Path, Query    []byte // of the target, not decoded; Query with its "?", empty if there is none; Path "/" for absolute-form without one, "*" for OPTIONS *
 	Host           []byte // the Host field, or the authority of an absolute-form target; empty only in HTTP/1.0
@@ -102,7 +103,7 @@ func (r *Request) line(line []byte, l *Limits) (f Fault) {
 	if string(r.Method) == "CONNECT" {
 		return MethodRefused // whoever lets a client choose where to connect is no load balancer
 	}
-	r.Target = rest[:space]
+	r.Line, r.Target = line[:len(line)-1], rest[:space]
 	return r.target()
 }
 
