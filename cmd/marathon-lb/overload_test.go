@@ -134,11 +134,12 @@ func openLoop(t *testing.T, port int, rate float64, window time.Duration) *talli
 	return &seen
 }
 
-// The same where the load balancer is: clients that send three times as much as it can take get as many answers as before.
+// The same where the load balancer is: clients that send three times as much as it can take get as many answers as before. What it can take is
+// measured in turns with that, for a machine has moods.
 func TestALoadBalancerOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
-	window := time.Second
+	rounds, window, least := 1, time.Second, 0.05 // where clients, server and load balancer share the processors, a busy machine says little
 	if *goals {
-		window = 8 * time.Second
+		rounds, window, least = 7, 1500*time.Millisecond, 0.8
 	}
 	for _, engine := range []string{"loop", "nethttp"} {
 		t.Run(engine, func(t *testing.T) {
@@ -146,33 +147,40 @@ func TestALoadBalancerOfWhichTooMuchIsAskedDoesWhatItCan(t *testing.T) {
 			if *goals {
 				apart(t, v)
 			}
-			share := busy(v)
-			capacity := float64(pipelined(t, v.port, 256, 16, time.Now().Add(window), 1<<40)) / window.Seconds()
-			t.Logf("capacity %.0f/s; %s", capacity, share())
-			share = busy(v)
-			during := torrent(t, v.port, 3*capacity, window)
-			goodput, offered := float64(during.answers)/window.Seconds(), float64(during.offered)/window.Seconds()
-			t.Logf("offered %.0f/s (%.1f times as much): %.0f/s served (%.0f %%), %d not even taken by its sockets; %s", offered, offered/capacity, goodput,
-				100*goodput/capacity, during.unsent, share())
-			began := time.Now()
-			eventually(t, "all is well again", func() bool {
-				asked := time.Now()
-				status, _ := probed(v.port)
-				return status == 200 && time.Since(asked) < shortPatience
-			})
-			t.Logf("well again after %v", time.Since(began).Round(100*time.Microsecond))
-			least := capacity / 20 // where clients, server and load balancer share the processors, a busy machine says little
-			if *goals {
-				least = capacity * 4 / 5
-				if offered < 2.5*capacity {
-					t.Errorf("the clients could offer %.1f times the capacity only", offered/capacity)
-				}
+			var shares []float64
+			for range rounds {
+				shares = append(shares, overload(t, v, window))
 			}
-			if goodput < least {
-				t.Errorf("%.0f/s served of %.0f/s", goodput, capacity)
+			slices.Sort(shares)
+			t.Logf("of its capacity, median of %d rounds: %.0f %% (%.0f to %.0f %%)", rounds, 100*shares[rounds/2], 100*shares[0], 100*shares[rounds-1])
+			if shares[rounds/2] < least {
+				t.Errorf("%.0f %% of what it can do was done", 100*shares[rounds/2])
 			}
 		})
 	}
+}
+
+// overload finds out what the load balancer can take, and then which part of that it does when three times as much is asked.
+func overload(t *testing.T, v *victim, window time.Duration) float64 {
+	share := busy(v)
+	capacity := float64(pipelined(t, v.port, 256, 16, time.Now().Add(window), 1<<40)) / window.Seconds()
+	t.Logf("capacity %.0f/s; %s", capacity, share())
+	share = busy(v)
+	during := torrent(t, v.port, 3*capacity, window)
+	goodput, offered := float64(during.answers)/window.Seconds(), float64(during.offered)/window.Seconds()
+	t.Logf("offered %.0f/s (%.1f times as much): %.0f/s served (%.0f %%), %d not even taken by its sockets; %s", offered, offered/capacity, goodput,
+		100*goodput/capacity, during.unsent, share())
+	began := time.Now()
+	eventually(t, "all is well again", func() bool {
+		asked := time.Now()
+		status, _ := probed(v.port)
+		return status == 200 && time.Since(asked) < shortPatience
+	})
+	t.Logf("well again after %v", time.Since(began).Round(100*time.Microsecond))
+	if *goals && offered < 2.5*capacity {
+		t.Errorf("the clients could offer %.1f times the capacity only", offered/capacity)
+	}
+	return goodput / capacity
 }
 
 // busy says how much of a processor the victim, and this process, used since.
