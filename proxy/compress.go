@@ -38,27 +38,26 @@ func (a *Action) offerGzip(r *Request, c *route.Compression) {
 
 // compress says whether an answer with a body is to be compressed for a client that takes it, and edits its head then. edits are those that are
 // made anyway. Where the body ends has to be known: one that ends with the connection may have been cut.
+//
+// What the server said decides, whatever directives make of it (HAProxy looks before it obeys "http-response"): a server that forbids a
+// transformation, or has compressed already, is not overruled by one that edits its head for the client's sake.
 func (a *Action) compress(edits []Edit, status int, fields []Field) ([]Edit, bool) {
-	if status < 200 || status > 203 {
+	if status < 200 || status > 203 || !a.gzip.Takes(fieldOf(fields, "Content-Type")) {
 		return edits, false
 	}
-	fields = edited(fields, edits)
-	tag := ""
+	tagged := false
 	for _, f := range fields {
 		switch {
 		case f.is("Content-Encoding"), f.is("Trailer"), f.is("Cache-Control") && hasToken(f.Value, "no-transform"):
 			return edits, false
 		case f.is("ETag"):
-			if tag != "" || !isTag(f.Value) {
+			if tagged || !isTag(f.Value) {
 				return edits, false
 			}
-			tag = f.Value
+			tagged = true
 		}
 	}
-	if !a.gzip.Takes(fieldOf(fields, "Content-Type")) {
-		return edits, false
-	}
-	if strings.HasPrefix(tag, `"`) { // other bytes, which mean the same
+	if tag := fieldOf(edited(fields, edits), "ETag"); strings.HasPrefix(tag, `"`) { // other bytes, which mean the same
 		edits = append(edits, Edit{Set, "ETag", "W/" + tag})
 	}
 	return append(edits, Edit{Op: Remove, Name: "Content-Length"}, Edit{Add, "Content-Encoding", "gzip"}, Edit{Add, "Vary", "Accept-Encoding"}), true

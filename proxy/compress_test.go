@@ -16,11 +16,11 @@ import (
 	"marathon-lb/proxy"
 )
 
-// compressing is a service whose template asks for compression of text.
-func compressing(t *testing.T, addr netip.AddrPort, c route.Compression) int {
+// compressing is a service whose template asks for compression, and edits its answers' heads by rules.
+func compressing(t *testing.T, addr netip.AddrPort, c route.Compression, rules ...route.Directive) int {
 	r, port := newRig(t, proxy.Options{}), freePort(t)
 	change := service(route.HTTP, port, addr)
-	change.SetBackends[0].Do = &route.Directives{Compress: &c}
+	change.SetBackends[0].Do = &route.Directives{Compress: &c, Response: rules}
 	r.apply(change)
 	return port
 }
@@ -54,9 +54,11 @@ func unzipped(t *testing.T, b []byte) string {
 	return string(text)
 }
 
-func TestAnswersAreCompressedOnlyWhereHAProxyWouldCompressThem(t *testing.T) {
-	const text = "some text, some text, some text"
-	addr := rawTask(t, func(c net.Conn, r *bufio.Reader) {
+const text = "some text, some text, some text"
+
+// obliging answers with the text, and the status, fields and form of body that a request asks for in its fields Status, Want and Body.
+func obliging(t *testing.T) netip.AddrPort {
+	return rawTask(t, func(c net.Conn, r *bufio.Reader) {
 		for {
 			req, err := http.ReadRequest(r)
 			if err != nil {
@@ -85,6 +87,10 @@ func TestAnswersAreCompressedOnlyWhereHAProxyWouldCompressThem(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAnswersAreCompressedOnlyWhereHAProxyWouldCompressThem(t *testing.T) {
+	addr := obliging(t)
 	port := compressing(t, addr, route.Compression{Types: []string{"text/", "application/json"}})
 	all := compressing(t, addr, route.Compression{Offload: true})
 	plain := "Want: Content-Type: text/plain\r\n"
@@ -140,6 +146,36 @@ func TestAnswersAreCompressedOnlyWhereHAProxyWouldCompressThem(t *testing.T) {
 		}
 		if !does && (resp.Header.Get("Vary") != "" || len(body) > 0 && string(body) != text) {
 			t.Errorf("%s\n%s is not compressed, but gets %d %q\n%s", c.line, c.fields, resp.StatusCode, body, &head)
+		}
+	}
+}
+
+func TestRulesThatEditAnAnswerDoNotDecideWhetherItIsCompressed(t *testing.T) {
+	edited := compressing(t, obliging(t), route.Compression{Types: []string{"text/"}},
+		route.Directive{Act: route.SetHeader, Name: "Cache-Control", Value: route.Plain("no-store")},
+		route.Directive{Act: route.SetHeader, Name: "Content-Type", Value: route.Plain("text/plain")},
+		route.Directive{Act: route.DelHeader, Name: "Content-Encoding"},
+		route.Directive{Act: route.SetHeader, Name: "ETag", Value: route.Plain(`"rule's"`)})
+	forbidden := compressing(t, obliging(t), route.Compression{Types: []string{"text/"}},
+		route.Directive{Act: route.SetHeader, Name: "Cache-Control", Value: route.Plain("no-transform")},
+		route.Directive{Act: route.DelHeader, Name: "Content-Type"},
+		route.Directive{Act: route.SetHeader, Name: "ETag", Value: route.Plain("bad")})
+	for _, c := range []struct {
+		port   int
+		fields string
+		does   bool
+		tag    string
+	}{
+		{edited, "Want: Content-Type: text/plain\r\n", true, `W/"rule's"`},
+		{edited, "Want: Content-Type: text/plain\r\nWant: Cache-Control: private, no-transform\r\n", false, `"rule's"`},
+		{edited, "Want: Content-Type: image/png\r\n", false, `"rule's"`},
+		{edited, "Want: Content-Type: text/plain\r\nWant: Content-Encoding: br\r\n", false, `"rule's"`},
+		{edited, "Want: Content-Type: text/plain\r\nWant: ETag: bad\r\n", false, `"rule's"`},
+		{forbidden, "Want: Content-Type: text/plain\r\nWant: ETag: \"v1\"\r\n", true, "bad"},
+	} {
+		resp, body := tellAll(t, c.port, "GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"+c.fields+"\r\n")
+		if does := resp.Header.Get("Content-Encoding") == "gzip"; does != c.does || resp.Header.Get("ETag") != c.tag || does && unzipped(t, body) != text || !does && string(body) != text {
+			t.Errorf("%s gets %v %q", c.fields, resp.Header, body)
 		}
 	}
 }

@@ -43,6 +43,8 @@ var (
 		"http-response set-header X-D a", "http-response add-header X-D \"%[src] b\"", "http-response del-header X-It", "http-response set-header X-D %[status]", "http-response set-header X-D %[res.hdr(X-It)]", "http-response replace-header Location ^http://(.*) https://\\1",
 		"http-response replace-value Cache-Control max-age=(.*) max-age=1\\1", "http-response set-header Cache-Control no-store", "http-response del-header Set-Cookie", "rspadd X-D:\\ added", "rspidel ^x-it:.*", "rspirep ^Location:\\ (.*) Location:\\ \\1/r",
 		"http-response set-header Strict-Transport-Security max-age=5", "http-response add-header X-D %[res.hdr(X-It),upper]",
+		"http-response set-header Content-Type text/plain", "http-response del-header Content-Type", "http-response set-header ETag \\\"v2\\\"", "http-response set-header ETag v2", "http-response del-header ETag",
+		"http-response set-header Content-Encoding br", "http-response del-header Cache-Control", "http-response set-header Cache-Control no-transform", "http-response set-header Vary X-It",
 	}
 	answerTests     = []string{"status 404", "status ge 300", "res.hdr(X-It) -m found", "res.hdr(Location) -m beg http", "src 127.0.5.5", "ssl_fc", "res.hdr(Set-Cookie) -m found"}
 	harmlessLines   = []string{"timeout server 59s", "timeout connect 9s", "timeout tunnel 1h", "option redispatch", "option http-server-close", "option httpclose", "balance source", "balance first", "retries 2", "no option http-keep-alive"}
