@@ -36,7 +36,7 @@ func (a answer) String() string {
 }
 
 // meaningful are the fields of an answer that are compared.
-var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It", "X-D", "Content-Encoding", "Vary", "Etag"}
+var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It", "X-D", "Content-Encoding", "Content-Type", "Vary", "Etag"}
 
 // noConnection is how an end begins that is none of the question.
 const noConnection = "no connection: "
@@ -60,7 +60,7 @@ func (q question) put(side netip.Addr, servers map[string]server) answer {
 	if err != nil {
 		return answer{Status: resp.StatusCode, Ended: "cut"}
 	}
-	if resp.Header.Get("Content-Encoding") == "gzip" {
+	if slices.Contains(resp.Header["Content-Encoding"], "gzip") { // the last, where a rule set one before
 		z, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
 			return answer{Status: resp.StatusCode, Ended: "no gzip"}
