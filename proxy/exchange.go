@@ -145,9 +145,10 @@ func (x *exchange) answer(now time.Time) {
 
 // blame notes what a try that failed says of its server.
 func (x *exchange) blame(f Failure, now time.Time) {
-	if s := x.try.server; s != nil && (f.row().retry == unsent || f == ServerClosed && x.fresh) {
+	s, unreached := x.try.server, f == ConnectRefused || f == ConnectTimeout
+	if s != nil && (unreached || f == ServerClosed && x.fresh) {
 		s.Shun(now)
-		if f.row().retry == unsent {
+		if unreached {
 			x.proxy.recheck.add(s)
 		}
 	}
