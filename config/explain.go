@@ -24,7 +24,8 @@ type Explain struct {
 
 // explainRows are the flags of the load balancer that matter to where requests go.
 var explainRows = []string{
-	"group", "strict-mode", "health-check", "dont-bind-http-https", "http-bind", "https-bind", "appid-bind", "trusted-proxies", "auth-scope",
+	"group", "strict-mode", "health-check", "dont-bind-http-https", "http-bind", "https-bind", "appid-bind", "stats-bind", "trusted-proxies", "auth-scope",
+	"hold-requests", "engine",
 }
 
 // ParseExplain reads the arguments after "explain". Its errors are usage errors, or ErrHelp.

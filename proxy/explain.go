@@ -2,26 +2,12 @@ package proxy
 
 import (
 	"cmp"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"marathon-lb/internal/route"
 )
-
-// inquiry is a question about a request, read.
-type inquiry struct {
-	Request
-	scheme  string
-	port    int // as written, 0 if the scheme's own is meant
-	planned bool
-	shown   bool   // a password
-	ended   string // the rule of templates that lets the request not pass
-}
 
 // Explain says what would become of a request. It asks the functions that serve requests, and changes nothing. Its error says what is
 // wrong with the question.
@@ -30,7 +16,7 @@ func Explain(t *route.Table, o *Options, q route.Question) (*route.Way, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &route.Way{Method: r.Method, Host: r.Host, Path: r.Path + r.Query, Port: r.port, From: q.From, Rules: []route.RuleStand{}, Directives: []route.DirectiveStand{}, Notes: []string{}}
+	w := &route.Way{Method: r.Method, Host: r.Host, Path: r.target, Port: r.port, From: q.From, Rules: []route.RuleStand{}, Directives: []route.DirectiveStand{}, Notes: []string{}}
 	l := r.listener(t)
 	if l == nil {
 		w.Refusal = &route.Refusal{Name: "no listener", Why: r.nobody(t)}
@@ -38,84 +24,30 @@ func Explain(t *route.Table, o *Options, q route.Question) (*route.Way, error) {
 	}
 	s := l.Spec
 	w.Listener = &route.ListenerStand{Name: s.Name, Bind: route.BindText(s.Bind), Mode: s.Mode, Entry: s.Entry, TLS: s.TLS, App: s.App}
+	r.demands(w, s.Options)
+	r.TLS, r.Local, r.library = s.TLS, r.end(s.Bind), o.library(s)
 	if s.Mode == route.TCP { // bytes are all there is to decide by
-		w.Method, w.Path, r.Request = "", "", Request{Source: r.Source, Host: r.Host}
+		w.Method, w.Path, r.Request = "", "", Request{Source: r.Source, Local: r.Local, TLS: r.TLS}
+	} else {
+		if no := r.hear(); no != nil {
+			w.Refusal = cmp.Or(r.mismatch(s), no)
+			return w, nil
+		}
+		w.Host = r.Host
 	}
-	r.TLS, r.Local = s.TLS, s.Bind
+	r.doubt(w, o)
 	var tr route.Trace
 	a := decide(t, l, &r.Request, o, &tr)
 	r.obey(w, &a, o, &tr)
-	if s.Options.Verify == route.VerifyRequired {
-		w.Notes = append(w.Notes, "clients get in with a certificate only that "+s.Options.CA+" vouches for: whether there is one is not looked at")
-	}
 	w.Rules = tr.Stands()
 	if a.Backend != nil {
 		w.Backend = a.Backend.Stand()
 		r.lead(w, a.Backend)
 	}
-	w.Refusal = cmp.Or(r.mismatch(s), r.refusal(l, a))
+	w.Refusal = cmp.Or(r.mismatch(s), r.refusal(l, a, o))
+	r.arrive(w, a)
+	r.lack(w)
 	return w, nil
-}
-
-// readQuestion reads the request that a question is about.
-func readQuestion(q route.Question) (r inquiry, err error) {
-	u, err := url.Parse(withScheme(q.Target))
-	if err != nil {
-		return r, fmt.Errorf("the URL cannot be read: %w", err.(*url.Error).Err) // the whole error may hold a password
-	}
-	r = inquiry{scheme: u.Scheme, planned: q.Planned}
-	r.Request = Request{Method: cmp.Or(q.Method, "GET"), Host: u.Host, Path: cmp.Or(u.EscapedPath(), "/")}
-	switch {
-	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "tcp":
-		return r, fmt.Errorf("%q is no scheme that is served: http, https or tcp", u.Scheme)
-	case u.Hostname() == "":
-		return r, errors.New("the URL has no host")
-	case u.Scheme == "tcp" && u.Port() == "":
-		return r, errors.New("a tcp URL needs a port")
-	case u.Port() != "":
-		if r.port, err = strconv.Atoi(u.Port()); err != nil || r.port < 1 || r.port > 65535 {
-			return r, fmt.Errorf("%q is no port", u.Port())
-		}
-	}
-	if u.RawQuery != "" || u.ForceQuery {
-		r.Query = "?" + u.RawQuery
-	}
-	if password, ok := u.User.Password(); ok {
-		credentials := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password))
-		r.Fields = append(r.Fields, Field{"Authorization", "Basic " + credentials})
-	}
-	if q.From != "" {
-		from, err := netip.ParseAddr(q.From)
-		if err != nil {
-			return r, fmt.Errorf("%q is no IP address of a client", q.From)
-		}
-		r.Source = netip.AddrPortFrom(from.Unmap(), 0)
-	}
-	return r, r.read(q.Header)
-}
-
-func withScheme(target string) string {
-	if strings.Contains(target, "://") {
-		return target
-	}
-	return "http://" + target
-}
-
-// read takes the lines of the head.
-func (r *inquiry) read(lines []string) error {
-	for _, line := range lines {
-		name, value, ok := strings.Cut(line, ":")
-		f := Field{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)}
-		switch {
-		case !ok || f.Name == "" || strings.ContainsAny(f.Name, " \t"):
-			return fmt.Errorf("%q is no line of a head: write Name: value", line)
-		case f.is("Host"):
-			r.Host = f.Value
-		default:
-			r.Fields = append(r.Fields, f)
-		}
-	}
-	return nil
 }
 
 // listener is that which takes the request; nil if nobody listens there. Without a port in the URL it is the one for all hosts.
@@ -129,9 +61,8 @@ func (r *inquiry) listener(t *route.Table) *route.Listener {
 		}
 		return nil
 	}
-	host := strings.Trim(route.WithoutPort(r.Host), "[]")
-	addr, _ := netip.ParseAddr(host) // none: the name's address may be any
-	if l := listenerOf(t, "", netip.AddrPortFrom(addr.Unmap(), uint16(r.port))); l != nil {
+	addr := r.address() // none: the name's may be any
+	if l := listenerOf(t, "", netip.AddrPortFrom(addr, uint16(r.port))); l != nil {
 		return l
 	}
 	for _, l := range t.Listeners() {
@@ -140,6 +71,25 @@ func (r *inquiry) listener(t *route.Table) *route.Listener {
 		}
 	}
 	return nil
+}
+
+// address is the one that the URL names; not valid if it names none.
+func (r *inquiry) address() netip.Addr {
+	addr, _ := netip.ParseAddr(strings.Trim(r.name, "[]"))
+	return addr.Unmap()
+}
+
+// end is our end of the client's connection. Where we listen at all addresses, only the URL can say which it is.
+func (r *inquiry) end(bind netip.AddrPort) netip.AddrPort {
+	if addr := r.address(); addr.IsValid() && (!bind.Addr().IsValid() || bind.Addr().IsUnspecified()) {
+		return netip.AddrPortFrom(addr, bind.Port())
+	}
+	return bind
+}
+
+// library says whether Go's HTTP library reads what comes to a listener.
+func (o *Options) library(l route.ListenerSpec) bool {
+	return l.TLS || o.Engine == NetHTTPEngine || maxLoops() == 0
 }
 
 // nobody says why there is no listener.
@@ -175,7 +125,7 @@ func refused(f Failure, why string) *route.Refusal {
 
 // refusal is what the client gets in place of a server, in the order in which an exchange asks: password, decide, directives,
 // servers.
-func (r *inquiry) refusal(l *route.Listener, a Action) *route.Refusal {
+func (r *inquiry) refusal(l *route.Listener, a Action, o *Options) *route.Refusal {
 	var no *route.Refusal
 	switch {
 	case a.Auth != nil && !r.shown:
@@ -184,7 +134,7 @@ func (r *inquiry) refusal(l *route.Listener, a Action) *route.Refusal {
 		no = refused(a.Failure, r.why(l, a))
 		no.Status, no.Location = a.status(a.Failure), a.Location
 	case a.Backend.Usable() == 0 && !r.planned:
-		no = refused(NoServer, noServer(a.Backend))
+		no = refused(NoServer, noServer(a.Backend)+whileHeld(&a.Backend.Spec, o))
 	default:
 		return nil
 	}
@@ -244,34 +194,4 @@ func noServer(b *route.Backend) string {
 		return fmt.Sprintf("probes fail at all servers (%d)", all)
 	}
 	return fmt.Sprintf("of %d servers %d drain, and probes fail at the others", all, draining)
-}
-
-// lead notes what chooses among the servers.
-func (r *inquiry) lead(w *route.Way, b *route.Backend) {
-	k := &b.Spec
-	if k.Canary.Group != "" && w.Listener.Entry == route.ByHost {
-		w.Notes = append(w.Notes, "the canary group "+k.Canary.Group+" shares the host: another client may come to another app of it")
-	}
-	hash := r.hash(k)
-	if s := b.Peek(hash); s != nil {
-		w.Backend.Next = s.Name
-	}
-	if hash == 0 && (k.Balance == route.URLParam || k.Balance == route.Header) {
-		w.Notes = append(w.Notes, "the request has no "+k.HashOn+" to balance by: servers take turns")
-	}
-	if r.shown && k.Auth != nil {
-		w.Notes = append(w.Notes, "whether the password is right is not looked at")
-	}
-	if k.Sticky == "" {
-		return
-	}
-	switch cookie := r.stickyCookie(b); {
-	case cookie != "":
-		w.Backend.Next = b.BySticky(cookie).Name
-		w.Notes = append(w.Notes, "the cookie "+k.Sticky+" leads to "+w.Backend.Next)
-	case r.hasCookie(k.Sticky):
-		w.Notes = append(w.Notes, "the cookie "+k.Sticky+" names no server that takes requests: servers take turns")
-	default:
-		w.Notes = append(w.Notes, "without a cookie "+k.Sticky+" servers take turns, and the client gets one")
-	}
 }

@@ -25,10 +25,14 @@ func (p *Proxy) Explain(q route.Question) (*route.Way, error) {
 		w.Listener.Trouble = trouble
 		w.Refusal = &route.Refusal{Name: string(why), Why: trouble}
 	} else if l.Spec.TLS {
-		w.Listener.Certificate = p.certs.shown(l.Spec, route.NormalHost(w.Host), time.Now())
+		w.Listener.Certificate = p.certs.shown(l.Spec, route.NormalHost(q.Address().Host), time.Now())
 	}
-	if w.Backend != nil && w.Refusal != nil && w.Refusal.Location == "" {
-		if page := p.pages.find(t.Backend(w.Backend.Name), w.Refusal.Status); page != nil {
+	if w.Refusal != nil && w.Refusal.Location == "" && !(p.o.library(l.Spec) && w.Refusal.Name == BadRequest.String()) { // that is the library's own
+		var b *route.Backend
+		if w.Backend != nil {
+			b = t.Backend(w.Backend.Name)
+		}
+		if page := p.pages.find(b, w.Refusal.Status); page != nil {
 			w.Refusal.Status = page.status
 		}
 	}

@@ -9,7 +9,11 @@ import (
 
 // explain answers /v1/explain?q=URL or q=/app/id, with method, from (the client's address) and any number of header ("Name: value").
 func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
-	v := r.URL.Query()
+	v, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		sendJSON(w, http.StatusBadRequest, map[string]string{"error": "the query cannot be read (% ; & and + are to be escaped in it): " + err.Error()})
+		return
+	}
 	x, err := s.src.Explain(route.Question{Target: v.Get("q"), Method: v.Get("method"), From: v.Get("from"), Header: v["header"]})
 	if err != nil {
 		sendJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})

@@ -22,14 +22,16 @@ func TestExplainPassesTheQuestionOnAndAnswersInJSON(t *testing.T) {
 	if got.Question != "http://a.example/x?y=1&z" || got.Answer != "asked with POST|10.0.0.1|A: 1|B: 2" {
 		t.Errorf("got %+v", got)
 	}
-	resp, err := http.Get("http://" + addr + "/v1/explain?q=ftp://x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var said struct{ Error string }
-	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || resp.StatusCode != 400 || !strings.Contains(said.Error, "no scheme") {
-		t.Errorf("a bad question: %d %q, %v", resp.StatusCode, said.Error, err)
+	for query, want := range map[string]string{"ftp://x": "no scheme", "http://a/%2": "cannot be read", "http://a/;b": "cannot be read"} {
+		resp, err := http.Get("http://" + addr + "/v1/explain?q=" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var said struct{ Error string }
+		if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || resp.StatusCode != 400 || !strings.Contains(said.Error, want) {
+			t.Errorf("the bad question %s: %d %q, %v", query, resp.StatusCode, said.Error, err)
+		}
 	}
 }
 

@@ -70,13 +70,12 @@ func origin(target string) string {
 	return rest[end:]
 }
 
-// formValue is the value of a field of a form, decoded; empty if there is none.
+// formValue is the value of a field of a form, decoded where it is encoded; empty if there is none.
 func formValue(rest, field string) string {
 	_, text, _ := strings.Cut(rest, "&"+field+"=")
 	text, _, _ = strings.Cut(text, "&")
-	text, err := url.QueryUnescape(text)
-	if err != nil {
-		return ""
+	if decoded, err := url.QueryUnescape(text); err == nil {
+		text = decoded
 	}
 	return strings.TrimSpace(text)
 }

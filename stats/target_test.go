@@ -17,6 +17,8 @@ func TestQueryTokens(t *testing.T) {
 		"/haproxy?stats;st=DO":                       {},
 		"/haproxy?stats?scope=web_1;csv":             {format: formatCSV, scope: "web_1"},
 		"/haproxy?stats=&scope=web":                  {scope: "web"}, // the form on the page
+		"/haproxy?stats=&explain=http://a/%7C%252+b": {explain: "http://a/|%2 b"},
+		"/haproxy?stats=&explain=http://a/%2":        {explain: "http://a/%2"}, // by hand
 		"/haproxy?stats?scope=a%20b":                 {},
 		"/haproxy?stats?scope=12345678901234567890x": {scope: "12345678901234567890"},
 		"http://host:9090/haproxy?stats;csv":         {format: formatCSV},
@@ -35,7 +37,7 @@ func TestQueryTokens(t *testing.T) {
 
 // A target made from what a target asks for asks for the same.
 func FuzzQuery(f *testing.F) {
-	for _, seed := range []string{"", ";csv;up", ";json?scope=web", ";st=DENY;no-maint", "&scope=a;b", "?scope=;csv", ";up;typed"} {
+	for _, seed := range []string{"", ";csv;up", ";json?scope=web", ";st=DENY;no-maint", "&scope=a;b", "?scope=;csv", ";up;typed", "=&explain=http://a/%2&from=x"} {
 		f.Add(statsPrefix + seed)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
@@ -49,7 +51,7 @@ func FuzzQuery(f *testing.F) {
 		if q.format == formatOther {
 			return
 		}
-		q.code = ""
+		q.code, q.explain, q.from = "", "", "" // are not asked again
 		again, ok := parseQuery(q.target())
 		if !ok || again != q {
 			t.Fatalf("%q asks for %+v, but %q for %+v", target, q, q.target(), again)

@@ -134,6 +134,7 @@ func explainFiles(ctx context.Context, o config.Explain, in io.Reader) (x route.
 	x, err = explainer{
 		way:      func(q route.Question) (*route.Way, error) { return proxy.Explain(t, &o.Proxy, q) },
 		compiler: compiler, honest: func([]route.Verdict) {}, problems: func() []route.Problem { return bad },
+		own: o.Marathon.ReservedPorts,
 	}.explain(o.Question)
 	if err != nil {
 		return x, fmt.Errorf("%w: %w", errQuestion, err)

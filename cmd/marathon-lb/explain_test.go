@@ -98,7 +98,7 @@ func TestExplainTellsABadQuestionFromABadAnswer(t *testing.T) {
 }
 
 func TestAPasswordInAURLIsNotShown(t *testing.T) {
-	for _, target := range []string{"http://bob:hush@secret.example.com/", "bob:hush@secret.example.com/"} {
+	for _, target := range []string{"http://bob:hush@secret.example.com/", "bob:hush@secret.example.com/", "http://bob:hush@secret.example.com/%2", "http://bob:hush%2@secret.example.com/"} {
 		got := explainOf("--file", explainedApps, "--json", target)
 		if strings.Contains(got, "hush") || !strings.Contains(got, `"ok": true`) {
 			t.Errorf("%s: got\n%s", target, got)

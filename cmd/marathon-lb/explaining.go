@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -17,6 +16,7 @@ type explainer struct {
 	compiler *marathon.Compiler
 	honest   func([]route.Verdict)  // puts what the proxy knows into verdicts
 	problems func() []route.Problem // those the proxy has with apps
+	own      []int                  // ports that the load balancer itself has
 }
 
 // mostWanting bounds the apps that are told of because they want what a request is for.
@@ -34,10 +34,13 @@ func (e explainer) explain(q route.Question) (route.Explanation, error) {
 	if err != nil {
 		return route.Explanation{}, err
 	}
-	x := route.Explanation{Question: withoutPassword(q.Target), OK: w.Refusal == nil, Request: w}
+	x := route.Explanation{Question: q.Shown(), OK: w.Refusal == nil, Request: w}
 	if x.OK {
 		x.Answer = served(w)
 		return x, nil
+	}
+	if w.Listener == nil && slices.Contains(e.own, w.Port) {
+		w.Refusal.Why = fmt.Sprintf("port %d has the load balancer's own statistics, and serves no app", w.Port)
 	}
 	x.Answer = refused(w.Refusal)
 	if w.Backend != nil {
@@ -46,6 +49,9 @@ func (e explainer) explain(q route.Question) (route.Explanation, error) {
 		x.Apps = e.wanting(w)
 	}
 	x.Answer = strings.Join(append([]string{x.Answer}, blame(x.Apps, w)...), "; ")
+	if id := "/" + strings.Trim(q.Target, "/"); w.Backend == nil && len(e.compiler.Explain(id)) > 0 {
+		x.Answer += "; did you mean the app " + id + "?"
+	}
 	return x, nil
 }
 
@@ -93,18 +99,6 @@ func isAppID(target string) bool {
 	return strings.HasPrefix(target, "/") || several && !strings.HasPrefix(id, "/") && !strings.ContainsAny(name, "/.")
 }
 
-// withoutPassword is a URL as it can be shown. One without a scheme is read as the proxy reads it: what is before "@" would be its scheme.
-func withoutPassword(target string) string {
-	scheme := ""
-	if !strings.Contains(target, "://") {
-		scheme = "http://"
-	}
-	if u, err := url.Parse(scheme + target); err == nil && u.User != nil {
-		return strings.TrimPrefix(u.Redacted(), scheme)
-	}
-	return target
-}
-
 func served(w *route.Way) string {
 	b := w.Backend
 	return fmt.Sprintf("served: port %d of %s, where %d of %d servers take turns", b.PortIndex, b.App, b.Usable, len(b.Servers))
@@ -118,11 +112,12 @@ func refused(r *route.Refusal) string {
 }
 
 func (e explainer) explainApp(q route.Question) route.Explanation {
-	x := route.Explanation{Question: q.Target, Apps: e.about(q.Target)}
+	id := strings.TrimRight(q.Target, "/")
+	x := route.Explanation{Question: q.Target, Apps: e.about(id)}
 	if len(x.Apps) == 0 {
 		x.Answer = "there is no such app in what was read"
 		for _, p := range e.problems() {
-			if p.App == q.Target {
+			if p.App == id {
 				x.Answer = "not exposed: " + p.Reason
 			}
 		}

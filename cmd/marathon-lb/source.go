@@ -54,7 +54,7 @@ func (b *balancer) honest(all []route.Verdict) {
 }
 
 func (b *balancer) explainer() explainer {
-	return explainer{way: b.proxy.Explain, compiler: b.compiler, honest: b.honest, problems: b.ownProblems}
+	return explainer{way: b.proxy.Explain, compiler: b.compiler, honest: b.honest, problems: b.ownProblems, own: b.o.Marathon.ReservedPorts}
 }
 
 func (b *balancer) certificates() []stats.Certificate {
