@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,25 @@ func TestOddBytesAreExplainedAsTheyAreServed(t *testing.T) {
 			rt.Fatalf("%q: explained as %s %q, got %q; notes %q", head, w.Backend.Name, sees, body, w.Notes)
 		}
 	})
+}
+
+func TestAPageInThePlaceOfAnAnswerIsExplainedWhateverTheRequestIsFor(t *testing.T) {
+	file := func(status string) string {
+		return put(t, filepath.Join(t.TempDir(), "page.http"), []byte("HTTP/1.1 "+status+"\r\n\r\npage"))
+	}
+	r := newRig(t, proxy.Options{ErrorFiles: []route.ErrorFile{{Status: 503, Path: file("404 Not Found")}, {Status: 400, Path: file("418 I'm a teapot")}}})
+	port := freePort(t)
+	r.apply(route.Change{SetListeners: []route.ListenerSpec{entry(route.HTTPIn, route.ByHost, port)}})
+	for _, host := range []string{"nobody.test", "a b"} {
+		w, err := r.Explain(route.Question{Target: url(port, "/"), Header: []string{"Host: " + host}})
+		if err != nil || w.Refusal == nil {
+			t.Fatal(w, err)
+		}
+		resp, _ := raw(t, fmt.Sprintf("127.0.0.1:%d", port), false, "GET / HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+		if resp.StatusCode != w.Refusal.Status || host == "nobody.test" && resp.StatusCode != 404 {
+			t.Errorf("%s: explained as %+v, got %d", host, w.Refusal, resp.StatusCode)
+		}
+	}
 }
 
 // Any question has an answer, or an error that says what is wrong with it; and no password is told on.

@@ -145,6 +145,9 @@ func (r *inquiry) hearLibrary(head []byte) *route.Refusal {
 	case err != nil && strings.Contains(err.Error(), "transfer encoding"): // which the library's server knows by a type of its own
 		return refused(UnknownCoding, err.Error())
 	case err != nil:
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			err = u.Err
+		}
 		return refused(BadRequest, r.unread(err.Error()))
 	case strings.Trim(in.Host, libraryHost) != "":
 		return refused(BadRequest, h1.BadHost.Error())

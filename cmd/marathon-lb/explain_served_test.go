@@ -111,6 +111,8 @@ func TestRequestsThatCannotBeReadAreExplainedAs400(t *testing.T) {
 	} {
 		if got := explainOf(append(file, c.args...)...); !strings.Contains(got, c.says) {
 			t.Errorf("%q: want %s, got\n%s", c.args, c.says, got)
+		} else if strings.Contains(got, "400") && strings.Contains(got, "App /") {
+			t.Errorf("%q: apps are blamed for it:\n%s", c.args, got)
 		}
 	}
 }

@@ -43,9 +43,10 @@ func (e explainer) explain(q route.Question) (route.Explanation, error) {
 		w.Refusal.Why = fmt.Sprintf("port %d has the load balancer's own statistics, and serves no app", w.Port)
 	}
 	x.Answer = refused(w.Refusal)
-	if w.Backend != nil {
+	switch {
+	case w.Backend != nil:
 		x.Apps = e.about(w.Backend.App)
-	} else {
+	case w.Refusal.Status/100 != 4: // that would be the client's own fault
 		x.Apps = e.wanting(w)
 	}
 	x.Answer = strings.Join(append([]string{x.Answer}, blame(x.Apps, w)...), "; ")
