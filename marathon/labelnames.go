@@ -3,10 +3,11 @@ package marathon
 import (
 	"cmp"
 	"fmt"
-	"github.com/agnivade/levenshtein"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 
 	"marathon-lb/internal/route"
 )

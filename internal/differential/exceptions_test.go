@@ -95,8 +95,10 @@ var exceptions = []exception{
 	{row: "D-DIRECTIVE-13", allows: func(q question, ours, theirs answer) bool { // who takes all but gzip gets gzip
 		const zipped = "Content-Encoding: gzip"
 		return strings.Contains(q.text, "Accept-Encoding: gzip;q=0, *") && slices.Contains(theirs.Fields, zipped) && !slices.Contains(ours.Fields, zipped)
-	}, settle: func(_ question, a *answer) { // nor does its server see what it takes, with compression offload
-		a.without("accept-encoding: gzip;q=0, *")
+	}, settle: func(q question, a *answer) { // nor does its server see what it takes, with compression offload
+		if strings.Contains(q.text, "Accept-Encoding: gzip;q=0, *") {
+			a.Head = slices.DeleteFunc(slices.Clone(a.Head), func(f string) bool { return strings.HasPrefix(f, "accept-encoding: ") })
+		}
 	}},
 	{row: "D-DIRECTIVE-4", settle: func(q question, a *answer) { // a rule that sets X-Forwarded-For has the last word
 		if slices.Contains(a.Head, "x-forwarded-for: 9.9.9.9") {

@@ -191,11 +191,12 @@ func (x *Directive) edit(h *Head, v string) {
 		h.change(x.Name, func(line string) string { return replaced(x.Match, line, v) })
 	case ReplaceValue:
 		h.change(x.Name, func(line string) string {
-			elements := splitList(line)
+			elements := cutList(line)
 			for i, e := range elements {
-				elements[i] = replaced(x.Match, e, v)
+				trimmed := strings.Trim(e, blanks)
+				elements[i] = strings.Replace(e, trimmed, replaced(x.Match, trimmed, v), 1)
 			}
-			return strings.Join(elements, ", ")
+			return strings.Join(elements, ",")
 		})
 	}
 }

@@ -61,8 +61,19 @@ func (h *Head) elements(name string) (values []string) {
 	return values
 }
 
-// splitList splits at commas outside quotes.
-func splitList(line string) (elements []string) {
+// splitList are the elements of a list (RFC 9110 5.6.1).
+func splitList(line string) []string {
+	elements := cutList(line)
+	for i, e := range elements {
+		elements[i] = strings.Trim(e, blanks)
+	}
+	return elements
+}
+
+const blanks = " \t"
+
+// cutList cuts at commas outside quotes; blanks stay.
+func cutList(line string) (elements []string) {
 	begin, quoted := 0, false
 	for i := 0; i < len(line); i++ {
 		switch c := line[i]; {
@@ -71,10 +82,10 @@ func splitList(line string) (elements []string) {
 		case c == '"':
 			quoted = !quoted
 		case c == ',' && !quoted:
-			elements, begin = append(elements, strings.TrimSpace(line[begin:i])), i+1
+			elements, begin = append(elements, line[begin:i]), i+1
 		}
 	}
-	return append(elements, strings.TrimSpace(line[begin:]))
+	return append(elements, line[begin:])
 }
 
 func (h *Head) wrote(name string) {
