@@ -150,16 +150,44 @@ func cleanTarget(target string) string {
 
 func isControl(c rune) bool { return c <= ' ' || c == 0x7f }
 
-// cookies are the values of the cookies of a name in the fields of a name.
+// cookies are the values of the cookies of a name in the fields of a name. As to HAProxy, blanks around the = are none of theirs, quotes protect, a , ends one
+// as a ; does, what begins with $ is none, nor is an empty one at the end.
 func cookies(lines []string, name string) (values []string) {
 	for _, line := range lines {
-		for pair := range strings.SplitSeq(line, ";") {
-			if k, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && k == name {
-				values = append(values, v)
+		for line != "" {
+			equal := strings.IndexAny(line, "=;,")
+			if equal < 0 {
+				break
 			}
+			if line[equal] != '=' {
+				line = line[equal+1:]
+				continue
+			}
+			key, rest := strings.Trim(line[:equal], " \t"), line[equal+1:]
+			end := cookieEnd(rest)
+			if key == name && key[0] != '$' && rest != "" {
+				values = append(values, strings.Trim(rest[:end], " \t"))
+			}
+			line = rest[min(end+1, len(rest)):]
 		}
 	}
 	return values
+}
+
+// cookieEnd is where the value of a cookie ends.
+func cookieEnd(text string) int {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case (c == ';' || c == ',') && !quoted:
+			return i
+		}
+	}
+	return len(text)
 }
 
 // parameters are the values of the query's parameters of a name, as sent. Like &, a ; or another ? ends one, and what has no = is none.
