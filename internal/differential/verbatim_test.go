@@ -90,6 +90,7 @@ global
 defaults
   mode http
   timeout connect 9s
+  timeout tarpit 1ms
   timeout client 60s
   timeout server 60s
 frontend f

@@ -353,6 +353,25 @@ func (c *Condition) Scope() (widest Scope) {
 	return widest
 }
 
+// OfResponse says what a rule for responses cannot ask, nil for nothing. To HAProxy hdr is of the request in a condition, and so never there.
+func (c *Condition) OfResponse() error {
+	if c == nil {
+		return nil
+	}
+	for _, all := range c.any {
+		for _, t := range all {
+			for _, test := range t.acl.Tests {
+				s := *test.sample
+				s.either = false
+				if _, err := s.ofResponse(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // mostAlternatives bounds what turning an unless around may make of a condition.
 const mostAlternatives = 64
 

@@ -1,6 +1,7 @@
 package route_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -56,5 +57,36 @@ func TestTestsHoldWhereTheyDoForHAProxy(t *testing.T) {
 		if got := c.Holds(odd(), nil); got != want {
 			t.Errorf("%s: %v", test, got)
 		}
+	}
+}
+
+func TestElementsOfAListThatStayKeepTheirBlanks(t *testing.T) {
+	value, err := route.ParseFormat(`<\0>`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &route.Request{Head: route.Head{Fields: []route.Field{{Name: "X-List", Value: `cc , b , "b,b" ,d`}}}}
+	d := route.Directives{Request: []route.Directive{{Act: route.ReplaceValue, Name: "X-List", Match: regexp.MustCompile("^b$"), Value: value}}}
+	d.OnRequest(r, nil)
+	if got := r.Get("X-List"); got != `cc ,<b>, "b,b" ,d` {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestTheURIThatWasSentIsKnownAfterItWasChanged(t *testing.T) {
+	sent, err := route.ParseFormat("%[capture.req.uri]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := odd()
+	want := r.Path + r.Query
+	d := route.Directives{
+		Request:  []route.Directive{{Act: route.SetPath, Value: route.Plain("/new")}, {Act: route.SetQuery, Value: route.Plain("a=b")}},
+		Response: []route.Directive{{Act: route.SetHeader, Name: "X-Sent", Value: sent}},
+	}
+	d.OnRequest(r, nil)
+	a := &route.Response{}
+	if d.OnResponse(r, a); a.Get("X-Sent") != want || r.Path != "/new" {
+		t.Errorf("%q, now %s", a.Get("X-Sent"), r.Path)
 	}
 }

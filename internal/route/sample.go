@@ -38,6 +38,7 @@ type fetch struct {
 	args  int  // at least so many
 	forms bool // there are _beg, _end and the like of it
 	first bool // outside of acls the first value counts, and not the last
+	kept  bool // of a request it is still known when there is a response
 	get   func(r *Request, s *Response, args []string) []string
 	as    convert // of each value, nil for as it is
 	doc   string
@@ -96,12 +97,16 @@ var fetches = map[string]fetch{
 		return one(cmp.Or(r.Port, itoa(int(r.Local.Port()))))
 	}},
 	"ssl_fc": {gives: boolean, get: func(r *Request, _ *Response, _ []string) []string { return flag(r.TLS) }},
-	"ssl_fc_sni": {gives: text, scope: OfRequest, forms: true, doc: "the host that is asked for over TLS: SNI only chooses the certificate", get: func(r *Request, _ *Response, _ []string) []string {
+	"ssl_fc_sni": {gives: text, scope: OfRequest, forms: true, kept: true, doc: "the host that is asked for over TLS: SNI only chooses the certificate", get: func(r *Request, _ *Response, _ []string) []string {
 		return oneIf(r.TLS, NormalHost(r.Get("Host")))
 	}},
-	"method": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Method) }},
+	"method": {gives: text, scope: OfRequest, kept: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Method) }},
 	"path":   {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return oneIf(r.hasPath(), r.Path) }},
 	"pathq":  {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return oneIf(r.hasPath(), r.target()) }},
+	"capture.req.uri": {gives: text, scope: OfRequest, kept: true, doc: "path and query as the client sent them", get: func(r *Request, _ *Response, _ []string) []string {
+		sent := cmp.Or(r.sent, r.target())
+		return oneIf(sent != "*", sent)
+	}},
 	"query": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string {
 		return oneIf(r.Query != "", strings.TrimPrefix(r.Query, "?"))
 	}},
@@ -128,7 +133,7 @@ var fetches = map[string]fetch{
 	"req.ver": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string {
 		return one(cmp.Or(r.Version, "1.1"))
 	}},
-	"req.proto_http": {gives: boolean, scope: OfRequest, get: func(*Request, *Response, []string) []string { return flag(true) }},
+	"req.proto_http": {gives: boolean, scope: OfRequest, kept: true, get: func(*Request, *Response, []string) []string { return flag(true) }},
 	"status":         {gives: number, scope: OfResponse, get: func(_ *Request, s *Response, _ []string) []string { return one(itoa(s.Status)) }},
 	"res.hdr":        {gives: text, scope: OfResponse, args: 1, forms: true, get: func(_ *Request, s *Response, a []string) []string { return occurrence(s.elements(a[0]), a) }},
 	"res.fhdr":       {gives: text, scope: OfResponse, args: 1, get: func(_ *Request, s *Response, a []string) []string { return occurrence(s.all(a[0]), a) }},
@@ -138,7 +143,7 @@ var fetches = map[string]fetch{
 // otherNames are what fetches are called besides.
 var otherNames = map[string]string{
 	"hdr": "req.hdr", "hdr_cnt": "req.hdr_cnt", "hdr_val": "req.hdr_val", "hdr_ip": "req.hdr_ip", "cook": "req.cook", "url_param": "urlp", "url": "pathq",
-	"shdr": "res.hdr", "shdr_cnt": "res.hdr_cnt", "req_ver": "req.ver", "req_proto_http": "req.proto_http", "capture.req.uri": "pathq",
+	"shdr": "res.hdr", "shdr_cnt": "res.hdr_cnt", "req_ver": "req.ver", "req_proto_http": "req.proto_http",
 	"capture.req.method": "method",
 }
 
@@ -148,6 +153,7 @@ type Sample struct {
 	fetch      fetch
 	converters []convert
 	gives      valueType // in the end
+	either     bool      // it has the name of a fetch that is another one of responses
 }
 
 // parseSample gives a meaning to an expression; kind is the match that the form of its name asks for, as path_beg does.
@@ -176,6 +182,7 @@ func parseSample(e *hacfg.Expression) (s *Sample, kind string, err error) {
 		return nil, "", fmt.Errorf("%s does not say of what", e.Name)
 	}
 	s.fetch, s.expression.Name, s.gives = f, name, f.gives
+	s.either = e.Name == "hdr"
 	if f.as != nil {
 		s.converters = append(s.converters, f.as)
 	}
@@ -273,6 +280,19 @@ func expand(to, v string, match []int) string {
 		}
 	}
 	return b.String()
+}
+
+// ofResponse is the sample as a rule for responses asks for it: hdr is of the response then. Most of the request is gone by then, as it is to HAProxy.
+func (s *Sample) ofResponse() (*Sample, error) {
+	switch {
+	case s.either:
+		n := *s
+		n.expression.Name, n.fetch = "res.hdr", fetches["res.hdr"]
+		return &n, nil
+	case s.fetch.scope == OfRequest && !s.fetch.kept:
+		return nil, fmt.Errorf("%s is of the request, which is gone when there is a response: only capture.req.uri and method are known then", s.expression.String())
+	}
+	return s, nil
 }
 
 // Fetches are the names of what can be asked, sorted, with their other names, and a * behind those that have forms.
