@@ -274,3 +274,19 @@ func TestTheDefaultsOfHEADHoldForAllServices(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// Where HAProxy would not start, or warn that a test never holds.
+func TestARuleForResponsesThatAsksForWhatIsGoneIsAProblem(t *testing.T) {
+	for line, complained := range map[string]bool{
+		"http-response set-header X-A %[path]": true, "http-response set-header X-A a if { hdr(X-B) c }": true, "rspadd X-A:\\ a if { path_beg /a }": true,
+		"http-response set-header X-A %[hdr(X-B)]": false, "http-response set-header X-A %[capture.req.uri] if METH_GET": false, "http-response set-header X-A a if { ssl_fc } { src 10.0.0.0/8 } { res.hdr(X-B) c }": false,
+	} {
+		c, change := compile(external(), web("/a", 10000, "HAPROXY_0_VHOST", "a.example.com", "HAPROXY_0_BACKEND_HTTP_OPTIONS", "  "+line+"\n"))
+		if problems := c.Problems(); (len(problems) == 1) != complained {
+			t.Errorf("%s: %+v", line, problems)
+		}
+		if text := change.SetBackends[0].Do.String(); strings.Contains(line, "%[hdr(") && !strings.Contains(text, "res.hdr(X-B)") {
+			t.Error(text)
+		}
+	}
+}

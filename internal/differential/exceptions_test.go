@@ -81,11 +81,6 @@ var exceptions = []exception{
 			a.Page, a.Fields = "", nil
 		}
 	}},
-	{row: "D-DETAIL-59", settle: func(_ question, a *answer) { // Go's library tells no type in a 304
-		if a.Status == 304 {
-			a.Fields = slices.DeleteFunc(slices.Clone(a.Fields), func(f string) bool { return strings.HasPrefix(f, "Content-Type: ") })
-		}
-	}},
 	{row: "D-DETAIL-60", allows: func(q question, ours, _ answer) bool { // Go's library takes one TE
 		return q.http2 && ours.Status == 400 && strings.Count(q.text, "\r\nTE: ") > 1
 	}},

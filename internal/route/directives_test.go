@@ -14,7 +14,7 @@ func TestReplaceValueLeavesTheRestOfAListAsItStands(t *testing.T) {
 	}
 	d := &route.Directives{Request: []route.Directive{{Act: route.ReplaceValue, Name: "X-It", Match: regexp.MustCompile(`^(.)$`), Value: to}}}
 	for value, want := range map[string]string{
-		"a": "<a>", "a,b": "<a>,<b>", "a, b": "<a>, <b>", ",z": ",<z>", "a ,\t,bb": "<a> ,\t,bb", `"a,b",c`: `"a,b",<c>`, "": "", "aa,a": "aa,<a>",
+		"a": "<a>", "a,b": "<a>,<b>", "a, b": "<a>,<b>", ",z": ",<z>", "a ,\t,  bb": "<a>,\t,  bb", `"a,b",c`: `"a,b",<c>`, "": "", "aa,a": "aa,<a>",
 	} {
 		r := &route.Request{Path: "/"}
 		r.Fields = []route.Field{{Name: "x-it", Value: value}}
