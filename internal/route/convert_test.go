@@ -90,3 +90,26 @@ func TestTheURIThatWasSentIsKnownAfterItWasChanged(t *testing.T) {
 		t.Errorf("%q, now %s", a.Get("X-Sent"), r.Path)
 	}
 }
+
+// HAProxy takes 64 words.
+func TestARuleWithMoreWordsThanALineTakesIsPrintedAsSeveral(t *testing.T) {
+	words := append([]string{"unless"}, strings.Fields(strings.Repeat("{ path_beg /a } { method GET } or ", 20)+"TRUE")...)
+	_, cut, err := hacfg.CutCondition(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := route.NewCondition(cut, func(string) *route.ACL { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := route.Directives{Request: []route.Directive{{Act: route.AddHeader, Name: "X-A", Value: route.Plain("b"), If: long}}}
+	lines := strings.Split(strings.TrimSpace(d.String()), "\n")
+	if last := lines[len(lines)-1]; last != "http-request add-header X-A b unless { var(txn.met) -m bool }" || len(lines) != 1+21+1 {
+		t.Error(d.String())
+	}
+	for _, line := range lines {
+		if len(strings.Fields(line)) > 64 {
+			t.Error(line)
+		}
+	}
+}
