@@ -142,8 +142,12 @@ func dialled(err error) bool {
 }
 
 func connectFailure(err error) Failure {
-	var n net.Error
-	if errors.As(err, &n) && n.Timeout() {
+	var system syscall.Errno
+	var network net.Error
+	switch {
+	case errors.As(err, &system) && ours(system):
+		return NoSocket
+	case errors.As(err, &network) && network.Timeout():
 		return ConnectTimeout
 	}
 	return ConnectRefused

@@ -13,14 +13,35 @@ import (
 
 // Answers are compressed where a template asks for it, under the conditions of HAProxy's "compression".
 
-// newGzip compresses what is written to it, each piece for itself: between pieces it keeps no more than a checksum, so that many slow
-// clients cost no memory, and what came from the server never waits for more.
-func newGzip(to io.Writer) *gzip.Writer {
-	z, err := gzip.NewWriterLevel(to, gzip.StatelessCompression)
+// squeezer compresses the body that is written to it, each piece for itself: between pieces it keeps no more than a checksum, so that many
+// slow clients cost no memory, and what came from the server never waits for more.
+type squeezer struct {
+	*gzip.Writer
+	to      io.Writer
+	in, out uint64 // bytes so far
+}
+
+func newSqueezer(to io.Writer) *squeezer {
+	s := &squeezer{to: to}
+	z, err := gzip.NewWriterLevel((*squeezed)(s), gzip.StatelessCompression)
 	if err != nil { // of a level that there is not
 		panic(err)
 	}
-	return z
+	s.Writer = z
+	return s
+}
+
+func (s *squeezer) Write(b []byte) (int, error) {
+	s.in += uint64(len(b))
+	return s.Writer.Write(b)
+}
+
+// squeezed is where what is compressed goes.
+type squeezed squeezer
+
+func (s *squeezed) Write(b []byte) (int, error) {
+	s.out += uint64(len(b))
+	return s.to.Write(b)
 }
 
 // offerGzip notes that the client takes compressed answers, where the backend has such, once its directives have changed the request.

@@ -211,6 +211,25 @@ func TestALongAnswerIsCompressedWholeAndItsConnectionGoesOn(t *testing.T) {
 	}
 }
 
+func TestWhatCompressionSavesIsCounted(t *testing.T) {
+	text := strings.Repeat("text ", 50_000)
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	change := service(route.HTTP, port, task(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, text) }))
+	change.SetBackends[0].Do = &route.Directives{Compress: &route.Compression{}}
+	r.apply(change)
+	sent := 0
+	for _, fields := range []string{"", "Accept-Encoding: gzip\r\n", "Accept-Encoding: gzip\r\n"} {
+		if resp, body := tellAll(t, port, "GET / HTTP/1.1\r\nHost: x\r\n"+fields+"\r\n"); resp.Header.Get("Content-Encoding") == "gzip" {
+			sent += len(body)
+		}
+	}
+	for _, s := range []*route.Stats{r.Table().Listeners()[0].Stats, r.backend(port).Stats} {
+		eventually(t, "it is counted", func() bool {
+			return s.Sum(route.Compressed) == 2 && s.Sum(route.CompressedIn) == uint64(2*len(text)) && s.Sum(route.CompressedOut) == uint64(sent)
+		})
+	}
+}
+
 func TestWhatIsCompressedIsNotHeldBackUntilMoreComes(t *testing.T) {
 	more := make(chan struct{})
 	port := compressing(t, task(t, func(w http.ResponseWriter, r *http.Request) {

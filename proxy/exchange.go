@@ -29,6 +29,8 @@ type exchange struct {
 	connected time.Time // zero if no server was
 	fresh     bool      // the connection was made for it
 	answered  time.Time // zero if no head of a response came
+
+	squeezer *squeezer // compresses the response; nil where it is passed on as it is
 }
 
 // begin counts the start of an exchange, of which request, line and writer are given, and decides what to do with it.
@@ -145,9 +147,10 @@ func (x *exchange) answer(now time.Time) {
 
 // blame notes what a try that failed says of its server.
 func (x *exchange) blame(f Failure, now time.Time) {
-	if s := x.try.server; s != nil && (f.row().retry == unsent || f == ServerClosed && x.fresh) {
+	s, unreached := x.try.server, f == ConnectRefused || f == ConnectTimeout
+	if s != nil && (unreached || f == ServerClosed && x.fresh) {
 		s.Shun(now)
-		if f.row().retry == unsent {
+		if unreached {
 			x.proxy.recheck.add(s)
 		}
 	}
@@ -180,10 +183,12 @@ func (x *exchange) finish(in, out uint64, now time.Time) {
 		for _, c := range x.failure.row().front {
 			x.front.Stats.Add(x.writer, c, 1)
 		}
+		x.saved(x.front.Stats)
 	}
 	if b := x.action.Backend; b != nil {
 		x.total(b.Stats, in, out)
 		x.times(b.Stats, now)
+		x.saved(b.Stats)
 		b.Stats.Sessions.Dec()
 		x.goOut()
 		for _, c := range x.failure.row().back {
@@ -206,6 +211,15 @@ func (x *exchange) total(s *route.Stats, in, out uint64) {
 	}
 	if x.try.server == nil && x.status != 0 && x.front != nil && s == x.front.Stats {
 		s.Add(x.writer, route.Intercepted, 1)
+	}
+}
+
+// saved counts what was compressed.
+func (x *exchange) saved(s *route.Stats) {
+	if z := x.squeezer; z != nil {
+		s.Add(x.writer, route.Compressed, 1)
+		s.Add(x.writer, route.CompressedIn, z.in)
+		s.Add(x.writer, route.CompressedOut, z.out)
 	}
 }
 

@@ -35,6 +35,9 @@ func NewChecker(probe func(context.Context, *route.Plan) route.Result, found fun
 func (c Checker) Follow(backend string, servers []*route.Server) { c.c.follow(backend, servers) }
 func (c Checker) Run(ctx context.Context)                        { c.c.run(ctx) }
 
+// ConnectFailure is the name of the failure that an error of connecting to a server is.
+func ConnectFailure(err error) string { return connectFailure(err).String() }
+
 // Answer, Target and Failed are how answers are read, paths are written and errors are worded.
 func Answer(r io.Reader) route.Result { return answer(r, "") }
 func Target(path string) string       { return target(path) }

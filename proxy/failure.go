@@ -35,6 +35,7 @@ const (
 	ClientLeftHeld
 	ConnectRefused
 	ConnectTimeout
+	NoSocket
 	ClientLeftConnecting
 	ClientStalled
 	ClientLeft
@@ -103,6 +104,8 @@ var failures = [numFailures]failure{
 		doc: "no connection to a server, after retries"},
 	ConnectTimeout: {name: "connect timeout", status: 503, term: "sC", retry: unsent, back: []route.Count{route.ErrConn},
 		doc: "a server did not take the connection in time, after retries"},
+	NoSocket: {name: "no socket", status: 503, term: "RC", retry: unsent, back: []route.Count{route.ErrConn},
+		doc: "this machine had no file descriptor or no local port left for a connection to a server, after retries"},
 	ClientLeftConnecting: {name: "client left while connecting", logged: 499, term: "CC", back: clientAbort,
 		doc: "the client went away before a server was connected"},
 

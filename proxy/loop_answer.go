@@ -99,7 +99,7 @@ func (l *loop) frame(t *trip, h []byte) []byte {
 	switch framing := l.response.Framing; {
 	case t.old && (framing == h1.Chunked || framing == h1.UntilClose):
 		t.plain, t.keep = framing == h1.Chunked, false
-	case t.gzip != nil:
+	case t.squeezer != nil:
 		h = append(h, "Transfer-Encoding: chunked\r\n"...)
 	case framing == h1.UntilClose:
 		t.wrap = true

@@ -12,7 +12,7 @@ func (l *loop) compressed(t *trip) {
 	}
 	var does bool
 	if l.edits, does = t.action.compress(l.edits, r.Status, l.fields); does {
-		t.gzip, t.plain = newGzip(&l.squeezed), true
+		t.squeezer, t.plain = newSqueezer(&l.squeezed), true
 	}
 }
 
@@ -20,10 +20,10 @@ func (l *loop) compressed(t *trip) {
 func (l *loop) squeeze(t *trip, piece []byte, head int) []byte {
 	l.squeezed.Reset()
 	if len(piece) > 0 {
-		t.gzip.Write(piece)
+		t.squeezer.Write(piece)
 	}
 	if t.done {
-		t.gzip.Close()
+		t.squeezer.Close()
 	}
 	b := l.head[:head]
 	if n := l.squeezed.Len(); n > 0 {

@@ -13,7 +13,7 @@ func (l *loop) download(t *trip) bool {
 		if t.holdsDown() || !t.server.readable {
 			return true
 		}
-		if t.begun && t.gzip == nil && l.large(&t.downPipe, &t.down, t.server) {
+		if t.begun && t.squeezer == nil && l.large(&t.downPipe, &t.down, t.server) {
 			n, e := t.downPipe.fill(t.server, int(min(t.down.Left(), pipeSize)))
 			switch {
 			case e != 0 && !t.server.readable: // EAGAIN
@@ -119,7 +119,7 @@ func (l *loop) passBody(t *trip, b []byte, head int) bool {
 		l.keep(t.server, b[n:])
 	}
 	var whole []byte
-	if t.gzip != nil {
+	if t.squeezer != nil {
 		whole = l.squeeze(t, out, head)
 	} else {
 		whole = l.join(t, out, head)

@@ -16,7 +16,7 @@ import (
 func (l *loop) reachSecure(t *trip, p *pool) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
-		l.tryAgain(t, ConnectRefused)
+		l.tryAgain(t, connectFailure(err))
 		return
 	}
 	c := l.newConn(int32(pair[0]), server)

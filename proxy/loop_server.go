@@ -94,7 +94,7 @@ func (l *loop) reach(t *trip, pooled bool) {
 		fd, done, e = sysConnect(p.server.Addr)
 	}
 	if e != 0 {
-		l.tryAgain(t, ConnectRefused)
+		l.tryAgain(t, connectFailure(e))
 		return
 	}
 	c := l.newConn(fd, server)
@@ -120,8 +120,8 @@ func (l *loop) connectTurn(t *trip) {
 	if c.dialing || !c.broken && !c.writable {
 		return
 	}
-	if sysError(c.fd) != 0 || c.broken {
-		l.tryAgain(t, ConnectRefused)
+	if e := sysError(c.fd); e != 0 || c.broken {
+		l.tryAgain(t, connectFailure(e))
 		return
 	}
 	l.connected(t)

@@ -2,11 +2,7 @@
 
 package proxy
 
-import (
-	"github.com/klauspost/compress/gzip"
-
-	"marathon-lb/internal/h1"
-)
+import "marathon-lb/internal/h1"
 
 // trip is an exchange on its way through a loop: from the head of the request, or the beginning of a TCP connection, until the response
 // has left.
@@ -36,11 +32,10 @@ type trip struct {
 	begun    bool // so did we to the client: it cannot be told of a failure any more
 	interims int
 	down     h1.Body
-	plain    bool         // the response's chunks are undone
-	wrap     bool         // it is made chunks
-	reusable bool         // the server's connection, afterwards
-	done     bool         // the response is whole, as far as it concerns us
-	gzip     *gzip.Writer // compresses it; nil where it is passed on as it is
+	plain    bool // the response's chunks are undone
+	wrap     bool // it is made chunks
+	reusable bool // the server's connection, afterwards
+	done     bool // the response is whole, as far as it concerns us
 
 	upPipe, downPipe *pipe // for a large body; nil while there is none
 

@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"go.uber.org/zap"
 
 	"marathon-lb/internal/h1"
@@ -399,7 +398,8 @@ func (f *flight) respond(ctx context.Context, resp *http.Response) {
 		edits, compressed = x.action.compress(edits, resp.StatusCode, fields)
 	}
 	if compressed {
-		to = newGzip(f.w)
+		x.squeezer = newSqueezer(f.w)
+		to = x.squeezer
 	}
 	apply(h, edits)
 	for _, name := range []string{"Date", "Content-Type"} {
@@ -444,7 +444,7 @@ func (f *flight) copyBody(ctx context.Context, body io.Reader, to io.Writer) Fai
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			if z, ok := to.(*gzip.Writer); ok {
+			if z := f.exchange.squeezer; z != nil {
 				if err := z.Close(); err != nil {
 					return writeFailure(err)
 				}

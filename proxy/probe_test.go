@@ -219,13 +219,19 @@ func TestPathsOfChecksAreNeverMoreThanPaths(t *testing.T) {
 
 func TestWhatFailsOnOurSideSaysNothingOfTheServer(t *testing.T) {
 	dial := func(e syscall.Errno) error { return &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", e)} }
-	for err, want := range map[error]route.CheckStatus{
-		dial(syscall.EMFILE): route.SOCKERR, dial(syscall.EADDRNOTAVAIL): route.SOCKERR, dial(syscall.ENOBUFS): route.SOCKERR,
-		dial(syscall.ECONNREFUSED): "bad", dial(syscall.EHOSTUNREACH): "bad", dial(syscall.ETIMEDOUT): "late",
-		os.ErrDeadlineExceeded: "late", io.ErrUnexpectedEOF: "bad",
+	for err, want := range map[error]struct {
+		probe  route.CheckStatus
+		failed string
+	}{
+		dial(syscall.EMFILE): {route.SOCKERR, "no socket"}, dial(syscall.EADDRNOTAVAIL): {route.SOCKERR, "no socket"}, dial(syscall.ENOBUFS): {route.SOCKERR, "no socket"},
+		dial(syscall.ECONNREFUSED): {"bad", "connect refused"}, dial(syscall.EHOSTUNREACH): {"bad", "connect refused"}, dial(syscall.ETIMEDOUT): {"late", "connect timeout"},
+		os.ErrDeadlineExceeded: {"late", "connect timeout"}, io.ErrUnexpectedEOF: {"bad", "connect refused"},
 	} {
-		if got := proxy.Failed(err); got.Status != want {
-			t.Errorf("%v: %+v, want %s", err, got, want)
+		if got := proxy.Failed(err); got.Status != want.probe {
+			t.Errorf("%v: %+v, want %s", err, got, want.probe)
+		}
+		if got := proxy.ConnectFailure(err); got != want.failed {
+			t.Errorf("%v: %s, want %s", err, got, want.failed)
 		}
 	}
 	if text := proxy.Failed(errors.New(strings.Repeat("é", 1000))).Text; len(text) > 110 {

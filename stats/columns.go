@@ -121,10 +121,10 @@ var columns = [...]column{
 	{"req_tot", "Fbs", asTotal, counter(route.Requests)},
 	{"cli_abrt", "BS", asTotal, counter(route.ClientAborts)},
 	{"srv_abrt", "BS", asTotal, counter(route.ServerAborts)},
-	{"comp_in", "FB", asTotal, zero}, // what templates have compressed is not counted
-	{"comp_out", "FB", asTotal, zero},
-	{"comp_byp", "FB", asTotal, zero},
-	{"comp_rsp", "FB", asTotal, zero},
+	{"comp_in", "FB", asTotal, counter(route.CompressedIn)},
+	{"comp_out", "FB", asTotal, counter(route.CompressedOut)},
+	{"comp_byp", "FB", asTotal, zero}, // what HAProxy has no time to compress
+	{"comp_rsp", "FB", asTotal, counter(route.Compressed)},
 	{"lastsess", "BS", asSignedAge, lastSession},
 	{"last_chk", "C", asOutput, lastCheck},
 	{"last_agt", "", asOutput, nil},

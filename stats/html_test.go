@@ -132,3 +132,33 @@ func TestAPortThatCannotBeOpenedIsNotShownAsOpen(t *testing.T) {
 		t.Errorf("%d frontends are open, want the 10 others", n)
 	}
 }
+
+func TestWhatWasCompressedIsShownEverywhere(t *testing.T) {
+	now := time.Now()
+	table := every(now)
+	web := table.ListenerAt("*:10001").Stats
+	for c, n := range map[route.Count]uint64{route.Resp2xx: 4, route.Compressed: 2, route.CompressedIn: 4000, route.CompressedOut: 1000} {
+		web.Add(0, c, n)
+	}
+	addr := serve(t, source(table, now))
+	for target, wants := range map[string][]string{
+		"/haproxy?stats": {"Compressed 2xx:</th><td>2</td><td>(50%)", `Compression in:</th><td><i class="g">4</i>000`, `Compression out:</th><td><i class="g">1</i>000</td><td>(25%)`, `Bytes saved:</th><td><i class="g">3</i>000`},
+		"/metrics": {`haproxy_frontend_http_comp_bytes_in_total{proxy="web_10001"} 4000`, `haproxy_frontend_http_comp_bytes_out_total{proxy="web_10001"} 1000`,
+			`haproxy_frontend_http_comp_responses_total{proxy="web_10001"} 2`},
+	} {
+		text := get(t, addr, target)
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not say %q", target, want)
+			}
+		}
+		if strings.Count(text, "Compression in:") > 1 {
+			t.Errorf("%s speaks of compression where there is none", target)
+		}
+	}
+	for _, r := range parseCSV(t, get(t, addr, "/haproxy?stats;csv")) {
+		if got := r["comp_in"] + " " + r["comp_out"] + " " + r["comp_rsp"]; r["# pxname"] == "web_10001" && r["svname"] == "FRONTEND" && got != "4000 1000 2" {
+			t.Errorf("CSV: %s", got)
+		}
+	}
+}

@@ -36,7 +36,7 @@ var pageColumns = []pageColumn{
 	{"Sessions", "LbTot", plainCell("lbtot")},
 	{"Sessions", "Last", lastCell},
 	{"Bytes", "In", plainCell("bin")},
-	{"Bytes", "Out", plainCell("bout")},
+	{"Bytes", "Out", withTip(plainCell("bout"), compressionTip)},
 	{"Denied", "Req", plainCell("dreq")},
 	{"Denied", "Resp", plainCell("dresp")},
 	{"Errors", "Req", plainCell("ereq")},

@@ -82,6 +82,9 @@ func totalTip(r *row) []tip {
 		}
 		for i, class := range []template.HTML{"HTTP 1xx", "HTTP 2xx", "HTTP 3xx", "HTTP 4xx", "HTTP 5xx", "other"} {
 			tips = append(tips, share("- "+class+" responses:", r.counts[route.Resp1xx+route.Count(i)], all))
+			if compressed := r.counts[route.Compressed]; route.Resp1xx+route.Count(i) == route.Resp2xx && compressed > 0 {
+				tips = append(tips, share("&nbsp; Compressed 2xx:", compressed, r.counts[route.Resp2xx]))
+			}
 		}
 		if r.kind == frontend {
 			tips = append(tips, count("Intercepted requests:", n(route.Intercepted)))
@@ -95,6 +98,15 @@ func totalTip(r *row) []tip {
 			times("- Responses time:", r.rtime), times("- Total time:", r.ttime))
 	}
 	return tips
+}
+
+// compressionTip says what the compression that a template asks for does; nothing where there was none.
+func compressionTip(r *row) []tip {
+	in, out := r.counts[route.CompressedIn], r.counts[route.CompressedOut]
+	if in == 0 {
+		return nil
+	}
+	return []tip{count("Compression in:", int64(in)), share("Compression out:", out, in), count("Bytes saved:", int64(in)-int64(out))}
 }
 
 func times(label template.HTML, t [2]int64) tip {

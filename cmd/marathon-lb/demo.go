@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"marathon-lb/marathon"
@@ -58,11 +60,40 @@ func (c command) demo(args []string) int {
 	if _, err := sim.Create(app2(ports[demoService])); err != nil {
 		return c.cannot(err)
 	}
-	c.tutorial(sim.URL(), "http://"+loopback(ports[demoService]), "http://"+o.Stats.Bind.String())
-	if err := serve(ctx, o, log); err != nil {
+	fmt.Fprintln(c.out, "app2 starts, which takes a few seconds ...")
+	running, ended := context.WithCancel(ctx)
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		if app := "http://" + loopback(ports[demoService]); answers(running, app) {
+			c.tutorial(sim.URL(), app, "http://"+o.Stats.Bind.String())
+		}
+	})
+	err = serve(ctx, o, log)
+	ended()
+	telling.Wait()
+	if err != nil {
 		return c.cannot(err)
 	}
 	return clean
+}
+
+// answers waits until a URL answers 200: who follows the tutorial, by hand or by a script, shall not begin with a 503.
+func answers(ctx context.Context, url string) bool {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // a connection that stays would hold up the end
+	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	for err == nil && ctx.Err() == nil {
+		if resp, err := client.Do(ask); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return true
+			}
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	return false
 }
 
 func (c command) cannot(err error) int {

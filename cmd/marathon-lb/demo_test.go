@@ -46,8 +46,10 @@ func TestTheDemoDoesTheTutorial(t *testing.T) {
 	stats := strings.TrimSuffix(at["stats"], "/haproxy?stats")
 	backend := "dcos-101_app2_" + at["app2"][strings.LastIndex(at["app2"], ":")+1:]
 
-	eventually(t, "app2 answers", func() bool { status, _ := get(at["app2"]); return status == 200 })
-	_, one := get(at["app2"])
+	status, one := get(at["app2"])
+	if status != 200 {
+		t.Fatalf("who asks app2 as soon as the demo tells its address gets %d", status)
+	}
 	for range 20 {
 		if _, body := get(at["app2"]); body != one {
 			t.Fatalf("with one instance: %q, then %q", one, body)

@@ -37,7 +37,7 @@ func (a answer) String() string {
 }
 
 // meaningful are the fields of an answer that are compared.
-var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It", "X-D", "Content-Encoding", "Vary", "Etag"}
+var meaningful = []string{"Location", "Www-Authenticate", "Strict-Transport-Security", "Set-Cookie", "Cache-Control", "Keep-Alive", "X-It", "X-D", "Content-Encoding", "Content-Type", "Vary", "Etag"}
 
 // noConnection is how an end begins that is none of the question.
 const noConnection = "no connection: "
@@ -61,7 +61,7 @@ func (q question) put(side netip.Addr, servers map[string]server) answer {
 	if err != nil {
 		return answer{Status: resp.StatusCode, Ended: "cut"}
 	}
-	if slices.Contains(resp.Header["Content-Encoding"], "gzip") { // besides what a rule made up
+	if slices.Contains(resp.Header["Content-Encoding"], "gzip") { // the last, where a rule set one before
 		z, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
 			return answer{Status: resp.StatusCode, Ended: "no gzip"}
@@ -87,6 +87,9 @@ func heard(resp *http.Response, body string, servers map[string]server) answer {
 		if numbered.MatchString(name) {
 			a.Wrote = append(a.Wrote, name+": "+strings.Join(values, "|"))
 		}
+	}
+	if a.Status == http.StatusNotModified { // D-DETAIL-59: Go's library tells no type then
+		resp.Header.Del("Content-Type")
 	}
 	for _, name := range meaningful {
 		for _, v := range resp.Header[name] {

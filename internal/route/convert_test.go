@@ -1,7 +1,6 @@
 package route_test
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 
@@ -57,19 +56,6 @@ func TestTestsHoldWhereTheyDoForHAProxy(t *testing.T) {
 		if got := c.Holds(odd(), nil); got != want {
 			t.Errorf("%s: %v", test, got)
 		}
-	}
-}
-
-func TestElementsOfAListThatStayKeepTheirBlanks(t *testing.T) {
-	value, err := route.ParseFormat(`<\0>`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &route.Request{Head: route.Head{Fields: []route.Field{{Name: "X-List", Value: `cc , b , "b,b" ,d`}}}}
-	d := route.Directives{Request: []route.Directive{{Act: route.ReplaceValue, Name: "X-List", Match: regexp.MustCompile("^b$"), Value: value}}}
-	d.OnRequest(r, nil)
-	if got := r.Get("X-List"); got != `cc ,<b>, "b,b" ,d` {
-		t.Errorf("%q", got)
 	}
 }
 

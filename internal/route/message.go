@@ -176,7 +176,7 @@ func cookies(lines []string, name string) (values []string) {
 			}
 			key, rest := strings.Trim(line[:equal], " \t"), line[equal+1:]
 			end := cookieEnd(rest)
-			if key == name && key[0] != '$' && rest != "" {
+			if key == name && !strings.HasPrefix(key, "$") && rest != "" {
 				values = append(values, strings.Trim(rest[:end], " \t"))
 			}
 			line = rest[min(end+1, len(rest)):]

@@ -41,6 +41,9 @@ const (
 	Reuses                      // reuse: requests that took a pooled connection
 	RewriteErrors               // wrew
 	InternalErrors              // eint
+	Compressed                  // comp_rsp: responses
+	CompressedIn                // comp_in: bytes of their bodies as the server sent them
+	CompressedOut               // comp_out: as the client was sent them
 	CheckFails                  // chkfail
 	CheckDowns                  // chkdown
 	NumCounts
