@@ -87,7 +87,7 @@ var (
 	answerTests   = []string{"status 404", "status ge 300", "res.hdr(X-It) -m found", "res.hdr(Location) -m beg http", "src 127.0.5.5", "ssl_fc", "res.hdr(Set-Cookie) -m found"}
 	harmlessLines = []string{"timeout server 59s", "timeout connect 9s", "timeout tunnel 1h", "option redispatch", "option http-server-close", "option httpclose", "balance source", "balance first", "retries 2", "no option http-keep-alive",
 		"stick on src", "stick on hdr(X-It)", "stick-table type ip size 1k\n  stick on url_param(id) table x", "balance uri whole", "balance url_param id", "balance hdr(X-It)", "balance leastconn", "hash-type consistent djb2", "option httplog", "log global", "fullconn 5", "option forceclose",
-		"contimeout 5s", "srvtimeout 50s", "timeout server 0", "tcp-request inspect-delay 5s", "default_backend x",
+		"contimeout 5s", "srvtimeout 50s", "timeout server 0", "tcp-request inspect-delay 5s",
 	}
 	compressions    = []string{"compression algo gzip", "compression algo gzip\n  compression type text/ application/json", "compression type TEXT/plain\n  compression algo deflate gzip\n  compression offload"}
 	serverTemplates = []string{"weight 5", "weight 0", "backup", "weight 256", "check inter 10s", ""}
