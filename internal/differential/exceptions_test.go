@@ -72,7 +72,7 @@ var exceptions = []exception{
 	}},
 	{row: "D-DETAIL-59", settle: func(_ question, a *answer) { // a path that begins with // is escaped by Go's library
 		method, rest, _ := strings.Cut(a.Line, " ")
-		if target, err := url.PathUnescape(rest); err == nil && strings.HasPrefix(rest, "//") {
+		if target, err := url.PathUnescape(strayPercent.ReplaceAllString(rest, "%25$1")); err == nil && strings.HasPrefix(rest, "//") {
 			a.Line = method + " " + target
 		}
 	}},
@@ -119,6 +119,7 @@ var (
 	usualPort         = regexp.MustCompile(`:(80|443)?$`)
 
 	sentXIt             = regexp.MustCompile(`(?m)^X-It:(.*)\r$`)
+	strayPercent        = regexp.MustCompile(`%([^0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f])`)
 	upgradesToWebSocket = regexp.MustCompile(`(?im)^Upgrade: websocket`)
 )
 

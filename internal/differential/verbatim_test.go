@@ -68,7 +68,7 @@ func (v verbatim) compare(t *testing.T, r *rand.Rand, port int, lines []string) 
 	bind := netip.AddrPortFrom(haproxySide, uint16(port))
 	runHAProxy(t, v.program, fmt.Sprintf(verbatimConfig, bind, text, v.server), []netip.AddrPort{bind})
 	told := map[string]bool{}
-	for range 2 * *setCount { // each chunk of lines
+	for range *setCount { // each chunk of lines
 		q := verbatimQuestion(r)
 		q.listener.Bind = bind
 		theirs := q.fields(t, haproxySide)
