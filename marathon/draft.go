@@ -105,9 +105,10 @@ func (d *draft) problem(label, value, reason, remedy string) {
 // Groups are the groups of load balancers that labels of the app name, sorted.
 func (a *App) Groups() []string {
 	var all []string
-	for name, value := range a.Labels {
-		if name == prefix+"GROUP" || strings.HasPrefix(name, prefix) && strings.HasSuffix(name, "_GROUP") && name != groupLabel {
-			all = append(all, list(value)...)
+	set, _ := readSettings(a, len(a.servicePorts()))
+	for _, l := range slices.Concat(append(set.ports, set.app)...) {
+		if l.row.Name == "GROUP" {
+			all = append(all, list(l.value)...)
 		}
 	}
 	slices.Sort(all)

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 
-	"marathon-lb/internal/route"
 	"marathon-lb/marathon"
 )
 
@@ -87,35 +85,4 @@ func readMarathon(ctx context.Context, m marathon.Options) (origin, error) {
 		from.err = fmt.Errorf("pods: %w", list.Pods)
 	}
 	return from, nil
-}
-
-// finding is a problem with where it was found.
-type finding struct {
-	File string `json:"file"`           // or the URL of a Marathon; empty for what several apps or none have in common
-	Line int    `json:"line,omitempty"` // 0 if it is not one of JSON
-	route.Problem
-}
-
-// trouble is why an origin cannot be read.
-func (from *origin) trouble() finding {
-	f := finding{File: from.name, Problem: route.Problem{Reason: from.err.Error(), Remedy: from.remedy}}
-	if bad, ok := errors.AsType[marathon.AppError](from.err); ok {
-		f.Line, f.Reason = bad.Line, bad.Err.Error()
-	} else if path, ok := errors.AsType[*os.PathError](from.err); ok {
-		f.Reason = path.Err.Error()
-	}
-	return f
-}
-
-// unreadable are the apps that cannot be read.
-func (from *origin) unreadable() []finding {
-	var all []finding
-	for _, b := range from.bad {
-		f := finding{File: from.name, Line: b.Line, Problem: route.Problem{App: b.ID, Reason: b.Err.Error(), Remedy: "correct the app's definition"}}
-		if b.List != "" {
-			f.Label = fmt.Sprintf("%s[%d]", b.List, b.Index)
-		}
-		all = append(all, f)
-	}
-	return all
 }
