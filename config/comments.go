@@ -5,6 +5,9 @@ package config
 // comments are the fields' own, by the field's path in Config or ZDD.
 var comments = map[string]string{
 	"Dry":                        "prints what would be served, as a configuration of HAProxy, and exits",
+	"Life.CPUProfile":            "the file that a profile of the processor time is written to when the process ends, for go tool pprof. Empty for none",
+	"Life.Grace":                 "how long connections are still accepted after SIGTERM, while /ready and the health check say 503 already: the time that others need to learn of it",
+	"Life.UpgradeTimeout":        "how long, after SIGUSR2, the new process may take until it could serve. If it takes longer, the old one goes on",
 	"Log.Encoding":               "how a log line is written: json or console",
 	"Log.Level":                  "the least severe level that is logged, by its Python name: CRITICAL, ERROR, WARNING, INFO, DEBUG or NOTSET",
 	"Marathon.AppIDBind":         "where requests are routed by their X-Marathon-App-Id field",

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ func TestCommentsAreCurrent(t *testing.T) {
 	comments := map[string]string{}
 	fieldComments(t, comments, "", ".", "Config")
 	fieldComments(t, comments, "Log.", ".", "LogOptions")
+	fieldComments(t, comments, "Life.", ".", "LifeOptions")
 	for _, name := range []string{"Marathon", "Proxy", "Stats"} {
 		fieldComments(t, comments, name+".", filepath.Join("..", strings.ToLower(name)), "Options")
 	}
@@ -40,6 +42,17 @@ func TestCommentsAreCurrent(t *testing.T) {
 func TestFlagsPageIsCurrent(t *testing.T) {
 	testkit.Golden(t, "../docs/flags.md", config.LongUsage())
 	testkit.Golden(t, "../docs/zdd.md", config.ZDDLongUsage())
+}
+
+func TestEachFlagAndVariableSaysWhatItDoes(t *testing.T) {
+	for _, page := range []string{config.LongUsage(), config.ZDDLongUsage()} {
+		lines := strings.Split(page, "\n")
+		for i, line := range lines {
+			if strings.HasPrefix(line, "**`") && (i+1 == len(lines) || !regexp.MustCompile("^[A-Za-z`\"/0-9:*(]").MatchString(lines[i+1])) {
+				t.Errorf("%s says nothing", line)
+			}
+		}
+	}
 }
 
 // fieldComments collects what the struct's fields say of themselves.

@@ -134,7 +134,7 @@ var backendRows = []Directive{
 	{Words: "bind", Restricts: true, apply: (*reader).bindLine, Instead: "set the labels HAPROXY_{n}_BIND_ADDR, HAPROXY_{n}_BIND_OPTIONS and HAPROXY_{n}_PORT", Doc: "Address of the service port, and words as in the label HAPROXY_{n}_BIND_OPTIONS."},
 	{Words: "use_backend", Restricts: true, apply: (*reader).useBackend, Doc: "The service's own backend; under a condition, what does not meet it is answered 503."},
 	{Words: "default_backend", Restricts: true, apply: (*reader).useBackend, Doc: "The service's own backend."},
-	{Words: "server", apply: (*reader).serverLine, Doc: "Address and port, where they are not the task's. Words are listed below."},
+	{Words: "server", apply: (*reader).serverLine, Doc: "Address and port of the task's server, where they are not the task's. Words are listed below. A line of another server is a problem."},
 	{Words: "timeout connect", apply: timeout(func(d *route.Directives) *time.Duration { return &d.Connect }), Doc: "For a connection to a server."},
 	{Words: "timeout server", apply: timeout(func(d *route.Directives) *time.Duration { return &d.Server }), Doc: "Without progress of the server."},
 	{Words: "timeout tunnel", apply: timeout(func(d *route.Directives) *time.Duration { return &d.Tunnel }), Doc: "Without a byte either way on a WebSocket or TCP connection."},
@@ -175,6 +175,8 @@ var optionRows = []Directive{
 	{Words: "option tcp-check", Instead: "give the app a health check of protocol TCP"}, {Words: "option ssl-hello-chk", Instead: "give the app a health check of protocol HTTPS"},
 }
 
+const otherRules = "With any other word. HAProxy's own that let everybody in, such as set-var, do not close the service."
+
 const forAll = "it holds for all of the load balancer, not for one service"
 
 var lostRows = []Directive{
@@ -190,6 +192,38 @@ var lostRows = []Directive{
 	{Words: "http-check", Instead: "use option httpchk and http-check expect status"}, {Words: "tcp-check", Instead: "give the app a health check of protocol TCP"},
 	{Words: "http-send-name-header", Instead: "remove it"}, {Words: "stick", Instead: "set the label HAPROXY_{n}_STICKY"}, {Words: "appsession", Instead: "set the label HAPROXY_{n}_STICKY"},
 	{Words: "http-reuse", Effect: AsIs, Doc: "Connections to servers are used again where that is safe."},
-	{Words: "option", Instead: "remove it"}, {Words: "no option", Instead: "remove it"}, {Words: "http-request", Instead: "see the list of directives"},
-	{Words: "http-response", Instead: "see the list of directives"}, {Words: "tcp-request", Instead: "see the list of directives"},
+	{Words: "option", Instead: "remove it"}, {Words: "no option", Instead: "remove it"},
+
+	// A word of a rule that nobody knows may have been meant to keep somebody out.
+	{Words: "http-request", Restricts: true, Instead: "see the list of directives", Doc: otherRules},
+	{Words: "http-response", Restricts: true, Instead: "see the list of directives", Doc: otherRules},
+	{Words: "tcp-request", Restricts: true, Instead: "see the list of directives", Doc: otherRules},
+	{Words: "http-request return", Instead: "use redirect, or http-request deny with deny_status and errorfile", Doc: "With a status of 400 or more it closes the service."},
+	{Words: "http-response return", Instead: "let the app answer so", Doc: "With a status of 400 or more it closes the service."},
+}
+
+// harmlessRules are those words of HAProxy's rules that are not carried out but let everybody in, by what stands before them.
+var harmlessRules = map[string]string{
+	"http-request": "add-acl cache-use capture del-acl del-map disable-l7-retry do-resolve early-hint normalize-uri sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1 sc-set-gpt sc-set-gpt0 " +
+		"send-spoe-group set-bandwidth-limit set-dst set-dst-port set-log-level set-map set-mark set-method set-nice set-priority-class set-priority-offset set-src set-src-port " +
+		"set-timeout set-tos set-var set-var-fmt strict-mode track-sc0 track-sc1 track-sc2 unset-var wait-for-body wait-for-handshake",
+	"http-response": "add-acl cache-store capture del-acl del-map redirect sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1 sc-set-gpt sc-set-gpt0 send-spoe-group set-bandwidth-limit " +
+		"set-log-level set-map set-mark set-nice set-status set-timeout set-tos set-var set-var-fmt strict-mode track-sc0 track-sc1 track-sc2 unset-var wait-for-body",
+	"tcp-request content":    "capture do-resolve send-spoe-group set-bandwidth-limit set-log-level set-nice set-priority-class set-priority-offset switch-mode " + harmlessForConnections,
+	"tcp-request connection": harmlessForConnections,
+	"tcp-request session":    harmlessForConnections,
+}
+
+const harmlessForConnections = "sc-inc-gpc sc-inc-gpc0 sc-inc-gpc1 sc-set-gpt sc-set-gpt0 set-dst set-dst-port set-mark set-src set-src-port set-tos set-var set-var-fmt " +
+	"track-sc0 track-sc1 track-sc2 unset-var"
+
+// harmless says that a line begins with one of them. A word may have an argument in brackets.
+func harmless(words []string) bool {
+	for n := 1; n < min(len(words), 3); n++ {
+		word, _, _ := strings.Cut(words[n], "(")
+		if slices.Contains(strings.Fields(harmlessRules[strings.Join(words[:n], " ")]), word) {
+			return true
+		}
+	}
+	return false
 }

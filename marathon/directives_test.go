@@ -194,6 +194,47 @@ func TestHostileAndBrokenTemplatesAmongFiftyAppsHarmNobody(t *testing.T) {
 	}
 }
 
+// A line of a server beside the tasks, as for a page that says sorry, is not the tasks' line.
+func TestASorryServerOfATemplateDoesNotTakeTheTrafficOfTheTasks(t *testing.T) {
+	const task, sorry = "  server {serverName} {host_ipv4}:{port} id {serverId}{healthCheckOptions}\n", "  server sorry 127.0.0.1:18099 backup\n"
+	_, plain := compile(external(), web("/a", 10000))
+	for name, text := range map[string]string{
+		"BACKEND_HEAD": "backend {backend}\n  balance {balance}\n  mode {mode}\n" + sorry, "BACKEND_HTTP_OPTIONS": sorry, "BACKEND_SERVER_OPTIONS": sorry + task,
+	} {
+		c, change := compile(external(), web("/a", 10000, "HAPROXY_0_MODE", "http", "HAPROXY_0_"+name, text))
+		if got, want := change.SetBackends[0].Servers, plain.SetBackends[0].Servers; len(got) != 1 || got[0].Addr != want[0].Addr {
+			t.Errorf("%s: servers %+v, want %+v", name, got, want)
+		}
+		if p := c.Problems(); len(p) != 1 || !strings.Contains(p[0].Reason, "beside the app's tasks") || p[0].Value != strings.TrimSpace(sorry) {
+			t.Errorf("%s: told %+v", name, p)
+		}
+	}
+}
+
+func TestAWordOfARuleThatNobodyKnowsClosesTheServiceAndSaysWhatMayBeMeant(t *testing.T) {
+	for line, want := range map[string]struct {
+		closed       bool
+		said, remedy string
+	}{
+		"http-request dney if { path_beg /admin }":  {true, `"http-request dney" is not carried out`, `write "http-request deny" if that is meant`},
+		"tcp-request content rejct":                 {true, `"tcp-request content rejct" is not carried out`, `write "tcp-request content reject"`},
+		"tcp-request contnt accept":                 {true, `"tcp-request contnt" is not carried out`, "see the list"},
+		"http-request lua.check-access":             {true, `"http-request lua.check-access" is not carried out`, "see the list"},
+		"http-request return status 404":            {true, `"http-request return" is not carried out`, "use redirect"},
+		"http-request return status 200":            {false, `"http-request return" is not carried out`, "use redirect"},
+		"http-request set-var(txn.a) src":           {false, `"http-request set-var(txn.a)" is not carried out`, "see the list"},
+		"tcp-request content track-sc0 src table t": {false, `"tcp-request content track-sc0" is not carried out`, "see the list"},
+		"option fowardfor":                          {false, `"option fowardfor" is not carried out`, `write "option forwardfor" if that is meant; otherwise remove it`},
+		"timeout sever 5s":                          {false, `"timeout sever" is not carried out`, `write "timeout server"`},
+		"http-reqest set-header A b":                {false, `"http-reqest" is not carried out`, `write "http-request"`},
+	} {
+		c, change := compile(external(), web("/a", 10000, "HAPROXY_0_MODE", "http", "HAPROXY_0_BACKEND_HTTP_OPTIONS", "  "+line+"\n"))
+		if p := c.Problems(); len(p) != 1 || !strings.Contains(p[0].Reason, want.said) || !strings.Contains(p[0].Remedy, want.remedy) || change.SetBackends[0].Closed != want.closed {
+			t.Errorf("%s: closed %v, told %+v", line, change.SetBackends[0].Closed, p)
+		}
+	}
+}
+
 // A template of the environment counts where a service has no label for it; what is wrong with it is told once.
 func TestATemplateForAllCountsWhereNoLabelSaysOtherwise(t *testing.T) {
 	o := external()
@@ -231,5 +272,21 @@ func TestTheDefaultsOfHEADHoldForAllServices(t *testing.T) {
 	}
 	if p := c.Problems(); len(p) != 1 || p[0].App != "" || p[0].Label != "HAPROXY_HEAD" || p[0].Value != "timeout connect soon" {
 		t.Errorf("%+v", p)
+	}
+}
+
+// Where HAProxy would not start, or warn that a test never holds.
+func TestARuleForResponsesThatAsksForWhatIsGoneIsAProblem(t *testing.T) {
+	for line, complained := range map[string]bool{
+		"http-response set-header X-A %[path]": true, "http-response set-header X-A a if { hdr(X-B) c }": true, "rspadd X-A:\\ a if { path_beg /a }": true,
+		"http-response set-header X-A %[hdr(X-B)]": false, "http-response set-header X-A %[capture.req.uri] if METH_GET": false, "http-response set-header X-A a if { ssl_fc } { src 10.0.0.0/8 } { res.hdr(X-B) c }": false,
+	} {
+		c, change := compile(external(), web("/a", 10000, "HAPROXY_0_VHOST", "a.example.com", "HAPROXY_0_BACKEND_HTTP_OPTIONS", "  "+line+"\n"))
+		if problems := c.Problems(); (len(problems) == 1) != complained {
+			t.Errorf("%s: %+v", line, problems)
+		}
+		if text := change.SetBackends[0].Do.String(); strings.Contains(line, "%[hdr(") && !strings.Contains(text, "res.hdr(X-B)") {
+			t.Error(text)
+		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
+
 	"marathon-lb/internal/hacfg"
 	"marathon-lb/internal/route"
 )
@@ -125,7 +127,8 @@ func (r *reader) obeyLine() {
 	case r.foreign:
 		r.lose(r.line.Text, "it stands in another section, which is not carried out", "leave it out")
 	case row == nil:
-		r.lose(r.line.Text, fmt.Sprintf("%q is not carried out", r.line.Words[0]), "remove it, or see the list of directives")
+		said, near := meant(r.line.Words)
+		r.lose(r.line.Text, fmt.Sprintf("%q is not carried out", said), near+"remove it, or see the list of directives")
 	case err != nil:
 		r.loseRow(row, err)
 	default:
@@ -150,13 +153,37 @@ func (r *reader) obeyLine() {
 func (r *reader) loseRow(row *Directive, err error) {
 	reason, remedy := err.Error(), cmp.Or(row.Instead, "correct the line, or remove it")
 	if errors.Is(err, errLost) {
-		reason = fmt.Sprintf("%q is not carried out", row.Words)
+		said, near := meant(r.line.Words)
+		reason, remedy = fmt.Sprintf("%q is not carried out", said), near+remedy
 	}
-	if row.Restricts {
+	if row.Restricts && !harmless(r.line.Words) {
 		r.close(reason, remedy)
 		return
 	}
 	r.lose(r.line.Text, reason, remedy)
+}
+
+// meant is what a line begins with, as far as a word more may tell of another directive, and the question whether the nearest directive is meant
+// if there is none of these words.
+func meant(words []string) (said, near string) {
+	n := 1
+	for n < len(words) && slices.ContainsFunc(directives, func(d Directive) bool { return strings.HasPrefix(d.Words, strings.Join(words[:n], " ")+" ") }) {
+		n++
+	}
+	said = strings.Join(words[:n], " ")
+	best := 3
+	for _, d := range directives {
+		if len(said) > 64 || byWords[said] != nil { // longer than any, or one
+			break
+		}
+		if distance := levenshtein.ComputeDistance(said, d.Words); distance < best {
+			best, near = distance, d.Words
+		}
+	}
+	if near != "" {
+		near = fmt.Sprintf("write %q if that is meant; otherwise ", near)
+	}
+	return said, near
 }
 
 // lose tells of what is not carried out; if it restricts access, the service is closed.
@@ -203,7 +230,7 @@ func (r *reader) written() string {
 const mostTold = 10
 
 // asWritten has placeholders again where something stands for a value that differs from server to server.
-var asWritten = strings.NewReplacer(anyHost, "{host_ipv4}", anyPort, "{port}", anyNetwork, "{network_allowed}")
+var asWritten = strings.NewReplacer(anyName, "{serverName}", anyHost, "{host_ipv4}", anyPort, "{port}", anyNetwork, "{network_allowed}")
 
 // condition is that of the line, with names of acls known, and restricted to the frontend the template belongs to.
 func (r *reader) condition() (*route.Condition, error) {

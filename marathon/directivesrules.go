@@ -83,7 +83,13 @@ func (r *reader) response(d route.Directive) (err error) {
 	if r.s.mode == route.TCP {
 		return errors.New("a service in mode tcp has no responses")
 	}
+	if d.Value, err = d.Value.OfResponse(); err != nil {
+		return err
+	}
 	if d.If, err = r.condition(); err == nil {
+		err = d.If.OfResponse()
+	}
+	if err == nil {
 		r.do.Response = append(r.do.Response, d)
 	}
 	return err
@@ -267,7 +273,7 @@ func (r *reader) redirectTo(words []string, late bool) (err error) {
 		case "set-cookie":
 			d.Cookie = arg + "; path=/;"
 		case "clear-cookie":
-			d.Cookie = strings.TrimSuffix(arg, "=") + "=; Max-Age=0; path=/;"
+			d.Cookie = arg + "; Max-Age=0; path=/;"
 		default:
 			return fmt.Errorf("%q is not carried out", word)
 		}

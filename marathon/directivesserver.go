@@ -31,6 +31,11 @@ func (r *reader) serverLine(words []string) error {
 	}
 	host, port, ok := cutLast(words[1], ":")
 	w := &r.server
+	if ofTask := words[0] == anyName || host == anyHost || port == anyPort; !ofTask || w.read {
+		r.lose(r.line.Text, fmt.Sprintf("%q would be a server beside the app's tasks; it is not added, for servers are tasks", words[0]),
+			"remove it; a page for when there is no server is what errorfile 503 is for")
+		return nil
+	}
 	w.read = true
 	if ok && port != anyPort {
 		n, err := strconv.Atoi(port)

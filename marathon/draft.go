@@ -39,14 +39,16 @@ func newDraft(o *Options, unit string, a *App, f Facts, given []int) *draft {
 	set, strange := readSettings(a, len(ports))
 	d.problems = append(d.problems, strange...)
 	grouped := false
+	var doubts []route.Problem // about groups
 	for i, port := range ports {
 		s := newService(o, a, i, port, set)
+		doubts = append(doubts, s.problems...)
 		s.unit = unit
 		grouped = grouped || s.groups != nil
 		d.place(o, f, s, set.ports[i])
 	}
 	if grouped && !slices.ContainsFunc(d.verdicts, func(v route.Verdict) bool { return v.Why != route.WrongGroup }) && d.services == nil {
-		d.problems = nil // all of it is for other load balancers, and their business
+		d.problems = doubts // all else is for other load balancers, and their business
 		return d
 	}
 	d.appProblems(o, a, f, set.app)
@@ -59,10 +61,15 @@ func newService(o *Options, a *App, index, port int, set settings) *service {
 	s := &service{
 		app: a, options: o, cookie: stickyCookie, index: index, port: port, enabled: !o.StrictMode, balance: route.RoundRobin, bind: o.ServiceAddr.Unmap(),
 	}
+	var group setting
 	for _, l := range slices.Concat(set.app, set.ports[index]) {
 		if l.row.Name == "GROUP" {
 			s.setGroup(l)
+			group = l
 		}
+	}
+	if index == 0 || group.port == index { // a label of the app is told of once
+		s.doubtGroups(group)
 	}
 	return s
 }
@@ -70,6 +77,7 @@ func newService(o *Options, a *App, index, port int, set settings) *service {
 // place says what becomes of a port: a candidate, or the verdict why not.
 func (d *draft) place(o *Options, f Facts, s *service, labels []setting) {
 	if !meets(o.Groups, s.groups) {
+		d.problems = append(d.problems, s.problems...)
 		d.refuse(s.index, s.port, route.WrongGroup, groupDetail(o.Groups, s.groups))
 		return
 	}

@@ -3,10 +3,11 @@ package marathon
 import (
 	"cmp"
 	"fmt"
-	"github.com/agnivade/levenshtein"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 
 	"marathon-lb/internal/route"
 )
@@ -48,6 +49,9 @@ func readSettings(a *App, ports int) (settings, []route.Problem) {
 	var problems []route.Problem
 	for name, value := range a.Labels {
 		if !strings.HasPrefix(strings.ToUpper(name), prefix) {
+			if meant := nearestLabel(name); meant != "" {
+				problems = append(problems, route.Problem{App: a.ID, Label: name, Value: shown(meant, value), Reason: reasonUnknown, Remedy: "did you mean " + meant + "?"})
+			}
 			continue
 		}
 		set, reason, remedy := readLabel(name, value, ports)
@@ -129,6 +133,29 @@ func splitName(name string) (index, rest string, perPort bool) {
 	return "", rest, false
 }
 
+const reasonUnknown = "no such label; it has no effect"
+
+// nearestLabel is the label that is meant by a name whose beginning is mistyped, HAPROXY-0-VHOST or HAPORXY_0_VHOST; empty for a label that
+// is not for us.
+func nearestLabel(name string) string {
+	typed := strings.ToUpper(strings.TrimSpace(name))
+	if len(typed) < len(prefix) || len(typed) > 64 || levenshtein.ComputeDistance(typed[:len(prefix)], prefix) > 2 {
+		return ""
+	}
+	index := "0"
+	if at := strings.IndexAny(typed, "0123456789"); at >= 0 {
+		index = typed[at : at+1]
+	}
+	best, near := 4, ""
+	for i := range table {
+		meant := strings.Replace(table[i].Pattern(), "{n}", index, 1)
+		if d := levenshtein.ComputeDistance(typed, meant); d < best && table[i].Scope != Global {
+			best, near = d, meant
+		}
+	}
+	return near
+}
+
 // strangeLabel says why a name is no label, and what was meant.
 func strangeLabel(name, index, rest string, perPort bool) (reason, remedy string) {
 	if _, known := rows[labelKey{rest, perPort}]; known {
@@ -143,7 +170,6 @@ func strangeLabel(name, index, rest string, perPort bool) (reason, remedy string
 		}
 		return "a label of a port needs the port's index; it has no effect", "write " + portLabel(0, rest) + " for the first port"
 	}
-	const reasonUnknown = "no such label; it has no effect"
 	near, perPort := nearest(rest, perPort)
 	switch {
 	case near == "":

@@ -311,7 +311,6 @@ func TestWhatCannotBeHonouredFailsClosed(t *testing.T) {
 		{"BACKEND_HTTP_OPTIONS", "  http-request deny unless { src -f /etc/networks }\n", true},
 		{"BACKEND_HTTP_OPTIONS", "  http-request deny if { path_beg /admin\n", true},
 		{"BACKEND_HTTP_OPTIONS", "  http-request deny \"if { path_beg /admin }\n", true},
-		{"BACKEND_HTTP_OPTIONS", "  http-request denny if { path_beg /admin }\n", false},
 		{"BACKEND_HTTP_OPTIONS", "  http-request auth realm r\n", true},
 		{"BACKEND_HTTP_OPTIONS", "  http-request set-header X-Real-IP %ci # deny nobody\n", true}, // over-careful: only whole lines are comments
 		{"BACKEND_HTTP_OPTIONS", "  http-request \"auth\" if { path_beg /admin }\n", true},
@@ -366,13 +365,18 @@ func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
 		"HAPROXY_0_":                        "remove it, or see the list of labels",
 		"HAPROXY_99999999999999999999_PORT": "write HAPROXY_0_PORT",
 		"HAPROXY_HEAD":                      "remove it",
+		"HAPROXY0_VHOST":                    "did you mean HAPROXY_0_VHOST?",
+		"HAPROXY-0-VHOST":                   "did you mean HAPROXY_0_VHOST?",
+		"HAPORXY_0_VHOST":                   "did you mean HAPROXY_0_VHOST?",
+		"HA_PROXY_GROUP":                    "did you mean HAPROXY_GROUP?",
+		" HAPROXY_0_PATH":                   "did you mean HAPROXY_0_PATH?",
 	} {
 		_, v, problems := one(t, external(), web("/a", 10000, name, "x"))
 		if len(problems) != 1 || problems[0].Label != name || problems[0].Value != "x" || problems[0].Remedy != remedy || v.Why != route.Exposed {
 			t.Errorf("%s: %+v, %v", name, problems, v.Why)
 		}
 	}
-	if _, _, problems := one(t, external(), web("/a", 10000, "HAPPY_0_VHOST", "x", "team", "y")); len(problems) > 0 {
+	if _, _, problems := one(t, external(), web("/a", 10000, "HAPPY_0_VHOST", "x", "team", "y", "HAPROXY", "z", "HTPROXY_SERVER", "z", "http_proxy", "z", "HAPROXYFRONTEND", "z")); len(problems) > 0 {
 		t.Errorf("labels of others: %v", problems)
 	}
 }
@@ -380,9 +384,19 @@ func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
 func TestTheRemedyForABadValueFitsTheLabel(t *testing.T) {
 	for _, c := range []struct{ label, value, remedy string }{
 		{"HAPROXY_0_BACKEND_HEALTHCHECK_PORT_INDEX", "1", "the app's only port is 0"},
+		{"HAPROXY_0_VHOST", "a.example;b.example", "write host names separated by commas"},
+		{"HAPROXY_0_VHOST", "${HOST}", "write host names separated by commas"},
+		{"HAPROXY_0_GROUP", "external internal", "write names of groups separated by commas"},
+		{"HAPROXY_0_GROUP", "external,external;internal", "write names of groups separated by commas"},
+		{"HAPROXY_0_PATH", "^/api", "write /api"},
+		{"HAPROXY_0_PATH", "api/v1", "write /api/v1"},
+		{"HAPROXY_0_PATH", "/a -i /b", "write -i before all paths"},
+		{"HAPROXY_0_PATH", "/a,/b", "write /a /b"},
+		{"HAPROXY_0_PATH", "/c?x=1", "write the path alone"},
+		{"HAPROXY_0_PATH", "/api/*", "write /api/, for a path is the beginning of those it matches"},
 		{"HAPROXY_0_BALANCE", "round-robin", "write roundrobin, leastconn, first, random, source, uri, url_param NAME or hdr(NAME)"},
 	} {
-		_, _, problems := one(t, external(), web("/a", 10000, c.label, c.value))
+		_, _, problems := one(t, external(), web("/a", 10000, "HAPROXY_0_VHOST", "a.example", c.label, c.value))
 		if len(problems) != 1 || problems[0].Remedy != c.remedy {
 			t.Errorf("%s=%s: got %+v, want %s", c.label, c.value, problems, c.remedy)
 		}

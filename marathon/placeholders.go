@@ -47,6 +47,7 @@ func lineAt(text string, at int) int { return 1 + strings.Count(text[:at], "\n")
 
 // words that stand for what differs from server to server.
 const (
+	anyName    = "NAME.of.task"
 	anyHost    = "HOST.of.task"
 	anyPort    = "PORT.of.task"
 	anyNetwork = "NETWORK.of.list"
@@ -76,7 +77,9 @@ func (s *service) placeholder(name string, h *HealthCheck) (string, bool) {
 		return anyHost, true
 	case "port":
 		return anyPort, true
-	case "serverName", "serverId":
+	case "serverName":
+		return anyName, true
+	case "serverId":
 		return "0", true
 	case "hostname":
 		return s.hostname(), true

@@ -10,7 +10,7 @@ import (
 // in front tells of, too), client certificates.
 var restriction = regexp.MustCompile(`(?i)(^|[\s{!(])(deny|reject|tarpit|silent-drop|block|auth|http_auth|http_auth_group|ssl_c_\w+)\b` +
 	`|(^|\s)(verify\s+required|ca-file)\b|^acl\s+\S+\s+src\b|\{\s*!?\s*src\b` +
-	`|(^acl\s+\S+\s+|\{\s*!?\s*)((req|http_first_req)\.)?hdr_ip\b|\breturn\s+status\s+40[13]\b`)
+	`|(^acl\s+\S+\s+|\{\s*!?\s*)((req|http_first_req)\.)?hdr_ip\b|\breturn\s+status\s+[45]\d\d\b`)
 
 // unquoted takes the quotes away that HAProxy allows around words.
 var unquoted = strings.NewReplacer(`"`, "", `'`, "")

@@ -96,6 +96,16 @@ func (s *service) complainOf(label, reason, remedy string) {
 
 func (s *service) setGroup(set setting) { s.groups = list(set.value) }
 
+// doubtGroups tells of groups that are not separated by commas, if one of them is the load balancer's.
+func (s *service) doubtGroups(set setting) {
+	const others = " \t\r\n;|"
+	for _, g := range s.groups {
+		if strings.ContainsAny(g, others) && meets(s.options.Groups, strings.FieldsFunc(g, func(c rune) bool { return strings.ContainsRune(others, c) })) {
+			s.complain(set, fmt.Sprintf("%q is the name of one group, for commas separate groups", g), "write names of groups separated by commas")
+		}
+	}
+}
+
 func (s *service) setEnabled(set setting) { s.enabled = s.truth(set) }
 
 func (s *service) setSticky(set setting) { s.sticky = s.truth(set) }
@@ -136,7 +146,7 @@ func badHost(host string) string {
 			return "has a * where only a whole first label may be one"
 		case c >= 0x80:
 			return "is not ASCII (browsers send its xn-- form)"
-		case c <= ' ' || c == 0x7f || strings.ContainsRune(`/\?#@`, c):
+		case c <= ' ' || c == 0x7f || strings.ContainsRune("/\\?#@;|$(){}<>\"^`", c):
 			return "is not a host name"
 		}
 	}
@@ -162,11 +172,27 @@ func (s *service) setPath(set setting) {
 	}
 	s.paths = []string{}
 	for _, path := range words {
-		if path[0] != '/' {
-			s.complain(set, fmt.Sprintf("%q has no leading slash, so no request matches it", path), "write /"+path)
-			continue
+		switch {
+		case path == "-i":
+			s.complain(set, "-i stands behind a path, so it counts as one that no request matches", "write -i before all paths")
+		case path[0] != '/':
+			s.complain(set, fmt.Sprintf("%q has no leading slash, so no request matches it", path), "write /"+strings.TrimLeft(path, `^~="'/`))
+		default:
+			s.paths = appendNew(s.paths, path)
+			s.doubtPath(set, path)
 		}
-		s.paths = appendNew(s.paths, path)
+	}
+}
+
+// doubtPath tells of a path that stands as it is, but will hardly mean what it looks like.
+func (s *service) doubtPath(set setting, path string) {
+	switch {
+	case strings.ContainsAny(path, "?#"):
+		s.complain(set, fmt.Sprintf("%q has a query or a fragment, which are not compared, so no request matches it", path), "write the path alone")
+	case strings.Contains(path, ",/"):
+		s.complain(set, fmt.Sprintf("%q is one path, for blanks separate paths", path), "write "+strings.ReplaceAll(path, ",/", " /"))
+	case strings.HasSuffix(path, "*"):
+		s.complain(set, fmt.Sprintf("the * of %q stands for itself", path), "write "+strings.TrimRight(path, "*")+", for a path is the beginning of those it matches")
 	}
 }
 

@@ -10,14 +10,19 @@ import (
 
 // sentences are HAProxy's words for the statuses it answers itself: people and scripts look for them.
 var sentences = map[int]struct{ title, text string }{
+	200: {"200 OK", "Service ready."},
 	400: {"400 Bad request", "Your browser sent an invalid request."},
 	401: {"401 Unauthorized", "You need a valid user and password to access this content."},
 	403: {"403 Forbidden", "Request forbidden by administrative rules."},
 	404: {"404 Not Found", "The resource could not be found."},
 	405: {"405 Method Not Allowed", "This server does not offer the method of this request."},
+	407: {"407 Unauthorized", "You need a valid user and password to access this content."},
 	408: {"408 Request Time-out", "Your browser didn't send a complete request in time."},
 	410: {"410 Gone", "The resource is no longer available and will not be available again."},
+	413: {"413 Payload Too Large", "The request entity exceeds the maximum allowed."},
 	414: {"414 URI Too Long", "The address of this request is longer than this server takes."},
+	421: {"421 Misdirected Request", "Request sent to a non-authoritative server."},
+	425: {"425 Too Early", "Your browser sent early data."},
 	429: {"429 Too Many Requests", "You have sent too many requests in a given amount of time."},
 	431: {"431 Request Header Fields Too Large", "The head of this request is larger than this server takes."},
 	500: {"500 Internal Server Error", "An internal server error occurred."},

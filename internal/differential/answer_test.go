@@ -24,6 +24,7 @@ type answer struct {
 	Head    []string // likewise, sorted by name
 	Body    string   // likewise
 	Fields  []string // of the answer, those that mean something, sorted
+	Wrote   []string // those whose names end with a number, which the text of a test wrote
 	Page    string   // the body of the answer
 	Ended   string   // how it ended without an answer
 }
@@ -81,6 +82,14 @@ func heard(resp *http.Response, body string, servers map[string]server) answer {
 			a.Head = append(a.Head, strings.ToLower(f[0])+": "+f[1])
 		}
 		slices.SortStableFunc(a.Head, func(f, g string) int { return strings.Compare(fieldName(f), fieldName(g)) })
+	}
+	for name, values := range resp.Header {
+		if numbered.MatchString(name) {
+			a.Wrote = append(a.Wrote, name+": "+strings.Join(values, "|"))
+		}
+	}
+	if a.Status == http.StatusNotModified { // D-DETAIL-59: Go's library tells no type then
+		resp.Header.Del("Content-Type")
 	}
 	for _, name := range meaningful {
 		for _, v := range resp.Header[name] {

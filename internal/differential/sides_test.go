@@ -61,8 +61,17 @@ func startProxy(t *testing.T, s route.Spec, o proxy.Options) *proxy.Proxy {
 // startHAProxy serves a spec until the test ends.
 func startHAProxy(t *testing.T, program string, s route.Spec, o haproxy.Options) {
 	t.Helper()
+	var binds []netip.AddrPort
+	for _, l := range s.Listeners {
+		binds = append(binds, l.Bind)
+	}
+	runHAProxy(t, program, haproxy.Config(s, o), binds)
+}
+
+// runHAProxy has HAProxy carry out a configuration until the test ends.
+func runHAProxy(t *testing.T, program, config string, binds []netip.AddrPort) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	config := haproxy.Config(s, o)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -83,8 +92,8 @@ func startHAProxy(t *testing.T, program string, s route.Spec, o haproxy.Options)
 		}
 	})
 	deadline := time.Now().Add(30 * time.Second)
-	for _, l := range s.Listeners {
-		for c, err := net.Dial("tcp", l.Bind.String()); ; c, err = net.Dial("tcp", l.Bind.String()) {
+	for _, bind := range binds {
+		for c, err := net.Dial("tcp", bind.String()); ; c, err = net.Dial("tcp", bind.String()) {
 			if err == nil {
 				c.Close()
 				break

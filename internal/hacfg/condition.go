@@ -33,6 +33,9 @@ func CutCondition(words []string) (before []string, c *Condition, err error) {
 }
 
 func parseTerms(words []string) ([][]Term, error) {
+	if end := slices.Index(words, ""); end >= 0 { // to HAProxy an empty word is the end of the line
+		words = words[:end]
+	}
 	all, not := [][]Term{nil}, false
 	for i := 0; i < len(words); i++ {
 		word := words[i]

@@ -71,12 +71,15 @@ func (w *writer) directives(k *route.BackendSpec) {
 	}
 }
 
+// sentURI is what HAProxy knows only where it logs requests.
+const sentURI = "capture.req.uri"
+
 // ofPath is a line that is about the path of a request, and its query, where it says URI: to HAProxy that is a whole URL in HTTP/2.
 func ofPath(line string) string {
 	if rest, ok := strings.CutPrefix(line, "http-request replace-uri "); ok {
-		return "http-request replace-pathq " + rest
+		line = "http-request replace-pathq " + rest
 	}
-	return line
+	return strings.ReplaceAll(line, sentURI, "var(txn.uri)")
 }
 
 // hides says that a text may speak of credentials, which are not to be shown.

@@ -3,6 +3,7 @@ package haproxy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"marathon-lb/internal/route"
@@ -68,6 +69,10 @@ func (w *writer) entrance() {
 	w.line("http-request disable-l7-retry unless { method %s }", idempotent)
 	w.note("Host without port, case and trailing dot")
 	w.line(`http-request set-var(txn.host) req.hdr(Host),host_only,lower,regsub('\.$','')`)
+	if slices.ContainsFunc(w.spec.Backends, func(k route.BackendSpec) bool { return strings.Contains(k.Do.String(), sentURI) }) {
+		w.note("%s", sentURI)
+		w.line("http-request set-var(txn.uri) pathq")
+	}
 	w.note("what of the fields that concern one connection goes on to the server")
 	w.line("http-request set-var(txn.websocket) bool(true) if { method GET } { req.hdr(Connection) -i upgrade } { req.hdr(Upgrade) -i websocket } " +
 		"!{ req.ver 1.0 } !{ req.hdr(Content-Length) -m found } !{ req.hdr(Transfer-Encoding) -m found }")

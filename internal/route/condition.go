@@ -42,7 +42,10 @@ func ParseTest(words []string) (*Test, error) {
 		return nil, err
 	}
 	if t.kind == "" {
-		t.kind = string(t.sample.fetch.gives)
+		t.kind = string(t.sample.gives)
+	}
+	if end := slices.Index(words, ""); end >= 0 { // to HAProxy an empty word is the end of the line
+		words = words[:end]
 	}
 	t.patterns = words
 	return t, t.compile()
@@ -119,7 +122,7 @@ func (t *Test) compile() error {
 
 const farthest = 1<<63 - 1
 
-// compileRanges reads numbers, ranges such as 80:90, and comparisons such as gt 5.
+// compileRanges reads numbers, ranges such as 80:90 or 80-90, and comparisons such as gt 5. So no number in it can be less than zero.
 func (t *Test) compileRanges() error {
 	operator := "eq"
 	for _, p := range t.patterns {
@@ -127,16 +130,16 @@ func (t *Test) compileRanges() error {
 			operator = p
 			continue
 		}
-		low, high, isRange := strings.Cut(p, ":")
-		if !isRange {
-			high = low
+		low, high, compares := p, p, operator
+		if at := strings.IndexAny(p, ":-"); at >= 0 {
+			low, high, compares = p[:at], p[at+1:], "eq" // whatever the operator
 		}
 		from, err1 := number64(low, -farthest)
 		to, err2 := number64(high, farthest)
 		if err1 != nil || err2 != nil {
 			return fmt.Errorf("%q is no number", p)
 		}
-		switch operator {
+		switch compares {
 		case "ge":
 			to = farthest
 		case "gt":
@@ -170,11 +173,9 @@ func (t *Test) holds(r *Request, a *Response) bool {
 func (t *Test) matches(value string) bool {
 	switch t.kind {
 	case "bool":
-		n, _ := strconv.ParseInt(value, 10, 64)
-		return n != 0
+		return leadingNumber(value) != 0
 	case "int":
-		n, err := strconv.ParseInt(value, 10, 64)
-		return err == nil && t.inRange(n)
+		return value != "" && t.inRange(leadingNumber(value))
 	case "len":
 		return t.inRange(int64(len(value)))
 	case "ip":
@@ -247,7 +248,7 @@ func (t *Test) words() []string {
 	if t.fold {
 		words = append(words, "-i")
 	}
-	if t.kind != string(t.sample.fetch.gives) {
+	if t.kind != string(t.sample.gives) || t.fold && t.sample.expression.Name == "method" { // methods that HAProxy knows have case to it otherwise
 		words = append(words, "-m", t.kind)
 	}
 	if len(t.patterns) > 0 && strings.HasPrefix(t.patterns[0], "-") {
@@ -350,6 +351,25 @@ func (c *Condition) Scope() (widest Scope) {
 		}
 	}
 	return widest
+}
+
+// OfResponse says what a rule for responses cannot ask, nil for nothing. To HAProxy hdr is of the request in a condition, and so never there.
+func (c *Condition) OfResponse() error {
+	if c == nil {
+		return nil
+	}
+	for _, all := range c.any {
+		for _, t := range all {
+			for _, test := range t.acl.Tests {
+				s := *test.sample
+				s.either = false
+				if _, err := s.ofResponse(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // mostAlternatives bounds what turning an unless around may make of a condition.

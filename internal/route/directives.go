@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,7 +80,7 @@ type Directive struct {
 	Late  bool // a redirect of a line of its own, whose text holds no expressions
 
 	DropQuery, AppendSlash bool   // of a redirect
-	Cookie                 string // that a redirect sets or, with a = and nothing behind it but Max-Age=0, takes away
+	Cookie                 string // that a redirect sets or, with Max-Age=0, takes away
 
 	If *Condition
 }
@@ -147,6 +148,7 @@ func (x *Directive) change(r *Request) {
 	case SetPath:
 		r.setTarget(v + r.Query)
 	case SetQuery:
+		r.sent = cmp.Or(r.sent, r.target())
 		if r.Query != "" || v != "" { // a query that becomes empty leaves its ?
 			r.Query = "?" + cleanTarget(v)
 		}
@@ -191,11 +193,13 @@ func (x *Directive) edit(h *Head, v string) {
 		h.change(x.Name, func(line string) string { return replaced(x.Match, line, v) })
 	case ReplaceValue:
 		h.change(x.Name, func(line string) string {
-			elements := splitList(line)
+			elements := splitCommas(line) // of which those that stay keep their blanks
 			for i, e := range elements {
-				elements[i] = replaced(x.Match, e, v)
+				if e = strings.TrimSpace(e); x.Match.MatchString(e) {
+					elements[i] = replaced(x.Match, e, v)
+				}
 			}
-			return strings.Join(elements, ", ")
+			return strings.Join(elements, ",")
 		})
 	}
 }
@@ -217,9 +221,9 @@ func (x *Directive) location(r *Request) string {
 	}
 	if x.DropQuery {
 		target = path
-		if x.AppendSlash && !strings.HasSuffix(target, "/") {
-			target += "/"
-		}
+	}
+	if x.AppendSlash && !strings.HasSuffix(target, "/") { // be it behind the query
+		target += "/"
 	}
 	switch x.Name {
 	case "prefix":

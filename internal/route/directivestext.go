@@ -125,8 +125,8 @@ func (x *Directive) redirectWords() []string {
 	if x.AppendSlash {
 		words = append(words, "append-slash")
 	}
-	if name, isClear := strings.CutSuffix(x.Cookie, "=; Max-Age=0; path=/;"); isClear {
-		words = append(words, "clear-cookie", hacfg.Quote(name+"="))
+	if name, isClear := strings.CutSuffix(x.Cookie, "; Max-Age=0; path=/;"); isClear {
+		words = append(words, "clear-cookie", hacfg.Quote(name))
 	} else if x.Cookie != "" {
 		words = append(words, "set-cookie", hacfg.Quote(strings.TrimSuffix(x.Cookie, "; path=/;")))
 	}

@@ -69,6 +69,21 @@ func (f Format) Scope() (widest Scope) {
 	return widest
 }
 
+// OfResponse is the text as a rule for responses writes it.
+func (f Format) OfResponse() (Format, error) {
+	n := Format{pieces: f.pieces, samples: make([]*Sample, len(f.samples))}
+	for i, s := range f.samples {
+		if s == nil {
+			continue
+		}
+		var err error
+		if n.samples[i], err = s.ofResponse(); err != nil {
+			return Format{}, err
+		}
+	}
+	return n, nil
+}
+
 // plain is the text where there are no expressions in it.
 func (f Format) plain() string {
 	b := ""

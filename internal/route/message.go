@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type Request struct {
 	Port          string // the one that the client meant, where a PROXY header may name another than Local's; else empty
 	TLS           bool
 	Version       string // of HTTP, 1.1 if it is empty
+	sent          string // the target before it was changed, empty if it was not
 }
 
 // Response is a response as directives see it and change it.
@@ -61,8 +63,16 @@ func (h *Head) elements(name string) (values []string) {
 	return values
 }
 
-// splitList splits at commas outside quotes.
-func splitList(line string) (elements []string) {
+// splitList splits at commas outside quotes, and takes blanks off.
+func splitList(line string) []string {
+	elements := splitCommas(line)
+	for i, e := range elements {
+		elements[i] = strings.TrimSpace(e)
+	}
+	return elements
+}
+
+func splitCommas(line string) (elements []string) {
 	begin, quoted := 0, false
 	for i := 0; i < len(line); i++ {
 		switch c := line[i]; {
@@ -71,10 +81,10 @@ func splitList(line string) (elements []string) {
 		case c == '"':
 			quoted = !quoted
 		case c == ',' && !quoted:
-			elements, begin = append(elements, strings.TrimSpace(line[begin:i])), i+1
+			elements, begin = append(elements, line[begin:i]), i+1
 		}
 	}
-	return append(elements, strings.TrimSpace(line[begin:]))
+	return append(elements, line[begin:])
 }
 
 func (h *Head) wrote(name string) {
@@ -121,6 +131,7 @@ func (r *Request) target() string { return r.Path + r.Query }
 func (r *Request) hasPath() bool { return strings.HasPrefix(r.Path, "/") }
 
 func (r *Request) setTarget(target string) {
+	r.sent = cmp.Or(r.sent, r.target())
 	target = cleanTarget(target)
 	r.Path, r.Query = target, ""
 	if i := strings.IndexByte(target, '?'); i >= 0 {
@@ -150,16 +161,44 @@ func cleanTarget(target string) string {
 
 func isControl(c rune) bool { return c <= ' ' || c == 0x7f }
 
-// cookies are the values of the cookies of a name in the fields of a name.
+// cookies are the values of the cookies of a name in the fields of a name. As to HAProxy, blanks around the = are none of theirs, quotes protect, a , ends one
+// as a ; does, what begins with $ is none, nor is an empty one at the end.
 func cookies(lines []string, name string) (values []string) {
 	for _, line := range lines {
-		for pair := range strings.SplitSeq(line, ";") {
-			if k, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && k == name {
-				values = append(values, v)
+		for line != "" {
+			equal := strings.IndexAny(line, "=;,")
+			if equal < 0 {
+				break
 			}
+			if line[equal] != '=' {
+				line = line[equal+1:]
+				continue
+			}
+			key, rest := strings.Trim(line[:equal], " \t"), line[equal+1:]
+			end := cookieEnd(rest)
+			if key == name && !strings.HasPrefix(key, "$") && rest != "" {
+				values = append(values, strings.Trim(rest[:end], " \t"))
+			}
+			line = rest[min(end+1, len(rest)):]
 		}
 	}
 	return values
+}
+
+// cookieEnd is where the value of a cookie ends.
+func cookieEnd(text string) int {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case (c == ';' || c == ',') && !quoted:
+			return i
+		}
+	}
+	return len(text)
 }
 
 // parameters are the values of the query's parameters of a name, as sent. Like &, a ; or another ? ends one, and what has no = is none.

@@ -2,9 +2,7 @@ package route
 
 import (
 	"cmp"
-	"encoding/base64"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -40,7 +38,9 @@ type fetch struct {
 	args  int  // at least so many
 	forms bool // there are _beg, _end and the like of it
 	first bool // outside of acls the first value counts, and not the last
+	kept  bool // of a request it is still known when there is a response
 	get   func(r *Request, s *Response, args []string) []string
+	as    convert // of each value, nil for as it is
 	doc   string
 }
 
@@ -69,6 +69,9 @@ func occurrence(values, args []string) []string {
 		return values
 	}
 	n, _ := strconv.Atoi(args[1])
+	if n == 0 {
+		return values
+	}
 	if n < 0 {
 		n += len(values) + 1
 	}
@@ -83,7 +86,7 @@ var fetches = map[string]fetch{
 	"always_true":  {gives: boolean, get: func(*Request, *Response, []string) []string { return flag(true) }},
 	"always_false": {gives: boolean, get: func(*Request, *Response, []string) []string { return flag(false) }},
 	"str":          {gives: text, args: 1, get: func(_ *Request, _ *Response, a []string) []string { return one(a[0]) }},
-	"int":          {gives: number, args: 1, get: func(_ *Request, _ *Response, a []string) []string { return one(a[0]) }},
+	"int":          {gives: number, args: 1, get: func(_ *Request, _ *Response, a []string) []string { return one(a[0]) }, as: always(asNumber)},
 	"bool":         {gives: boolean, args: 1, get: func(_ *Request, _ *Response, a []string) []string { return flag(a[0] == "1" || a[0] == "true") }},
 	"src": {gives: address, doc: "the client's address", get: func(r *Request, _ *Response, _ []string) []string {
 		return one(r.Source.Addr().Unmap().String())
@@ -94,12 +97,16 @@ var fetches = map[string]fetch{
 		return one(cmp.Or(r.Port, itoa(int(r.Local.Port()))))
 	}},
 	"ssl_fc": {gives: boolean, get: func(r *Request, _ *Response, _ []string) []string { return flag(r.TLS) }},
-	"ssl_fc_sni": {gives: text, scope: OfRequest, forms: true, doc: "the host that is asked for over TLS: SNI only chooses the certificate", get: func(r *Request, _ *Response, _ []string) []string {
+	"ssl_fc_sni": {gives: text, scope: OfRequest, forms: true, kept: true, doc: "the host that is asked for over TLS: SNI only chooses the certificate", get: func(r *Request, _ *Response, _ []string) []string {
 		return oneIf(r.TLS, NormalHost(r.Get("Host")))
 	}},
-	"method": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Method) }},
+	"method": {gives: text, scope: OfRequest, kept: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Method) }},
 	"path":   {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return oneIf(r.hasPath(), r.Path) }},
 	"pathq":  {gives: text, scope: OfRequest, forms: true, get: func(r *Request, _ *Response, _ []string) []string { return oneIf(r.hasPath(), r.target()) }},
+	"capture.req.uri": {gives: text, scope: OfRequest, kept: true, doc: "path and query as the client sent them", get: func(r *Request, _ *Response, _ []string) []string {
+		sent := cmp.Or(r.sent, r.target())
+		return oneIf(sent != "*", sent)
+	}},
 	"query": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string {
 		return oneIf(r.Query != "", strings.TrimPrefix(r.Query, "?"))
 	}},
@@ -114,15 +121,19 @@ var fetches = map[string]fetch{
 	"req.hdr_cnt": {gives: number, scope: OfRequest, args: 1, get: func(r *Request, _ *Response, a []string) []string {
 		return lengthOf(r.elements(a[0]))
 	}},
-	"req.hdr_val": {gives: number, scope: OfRequest, args: 1, get: func(r *Request, _ *Response, a []string) []string { return occurrence(r.elements(a[0]), a) }},
-	"req.hdr_ip":  {gives: address, scope: OfRequest, args: 1, get: func(r *Request, _ *Response, a []string) []string { return occurrence(r.elements(a[0]), a) }},
+	"req.hdr_val": {gives: number, scope: OfRequest, args: 1, as: always(asNumber), get: func(r *Request, _ *Response, a []string) []string {
+		return occurrence(r.elements(a[0]), a)
+	}},
+	"req.hdr_ip": {gives: address, scope: OfRequest, args: 1, as: asAddress, get: func(r *Request, _ *Response, a []string) []string {
+		return occurrence(r.elements(a[0]), a)
+	}},
 	"req.cook": {gives: text, scope: OfRequest, args: 1, forms: true, get: func(r *Request, _ *Response, a []string) []string {
 		return cookies(r.all("Cookie"), a[0])
 	}},
 	"req.ver": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string {
 		return one(cmp.Or(r.Version, "1.1"))
 	}},
-	"req.proto_http": {gives: boolean, scope: OfRequest, get: func(*Request, *Response, []string) []string { return flag(true) }},
+	"req.proto_http": {gives: boolean, scope: OfRequest, kept: true, get: func(*Request, *Response, []string) []string { return flag(true) }},
 	"status":         {gives: number, scope: OfResponse, get: func(_ *Request, s *Response, _ []string) []string { return one(itoa(s.Status)) }},
 	"res.hdr":        {gives: text, scope: OfResponse, args: 1, forms: true, get: func(_ *Request, s *Response, a []string) []string { return occurrence(s.elements(a[0]), a) }},
 	"res.fhdr":       {gives: text, scope: OfResponse, args: 1, get: func(_ *Request, s *Response, a []string) []string { return occurrence(s.all(a[0]), a) }},
@@ -132,7 +143,7 @@ var fetches = map[string]fetch{
 // otherNames are what fetches are called besides.
 var otherNames = map[string]string{
 	"hdr": "req.hdr", "hdr_cnt": "req.hdr_cnt", "hdr_val": "req.hdr_val", "hdr_ip": "req.hdr_ip", "cook": "req.cook", "url_param": "urlp", "url": "pathq",
-	"shdr": "res.hdr", "shdr_cnt": "res.hdr_cnt", "req_ver": "req.ver", "req_proto_http": "req.proto_http", "capture.req.uri": "pathq",
+	"shdr": "res.hdr", "shdr_cnt": "res.hdr_cnt", "req_ver": "req.ver", "req_proto_http": "req.proto_http",
 	"capture.req.method": "method",
 }
 
@@ -140,7 +151,9 @@ var otherNames = map[string]string{
 type Sample struct {
 	expression hacfg.Expression // with the fetch's own name
 	fetch      fetch
-	converters []func(string) string
+	converters []convert
+	gives      valueType // in the end
+	either     bool      // it has the name of a fetch that is another one of responses
 }
 
 // parseSample gives a meaning to an expression; kind is the match that the form of its name asks for, as path_beg does.
@@ -168,13 +181,20 @@ func parseSample(e *hacfg.Expression) (s *Sample, kind string, err error) {
 	if len(e.Args) < f.args || f.args > 0 && e.Args[0] == "" {
 		return nil, "", fmt.Errorf("%s does not say of what", e.Name)
 	}
-	s.fetch, s.expression.Name = f, name
+	s.fetch, s.expression.Name, s.gives = f, name, f.gives
+	s.either = e.Name == "hdr"
+	if f.as != nil {
+		s.converters = append(s.converters, f.as)
+	}
 	for _, c := range e.Then {
 		convert, err := converter(c)
 		if err != nil {
 			return nil, "", err
 		}
 		s.converters = append(s.converters, convert)
+		if s.gives = text; c.Name == "length" {
+			s.gives = number
+		}
 	}
 	return s, kind, nil
 }
@@ -188,101 +208,40 @@ func isForm(suffix string) bool {
 }
 
 // values are all that there are, none if there is nothing of the kind.
-func (s *Sample) values(r *Request, a *Response) []string {
-	if s.fetch.scope == OfResponse && a == nil {
-		return nil
-	}
-	values := s.fetch.get(r, a, s.expression.Args)
-	for _, convert := range s.converters {
-		converted := make([]string, len(values))
-		for i, v := range values {
-			converted[i] = convert(v)
-		}
-		values = converted
-	}
-	return values
-}
+func (s *Sample) values(r *Request, a *Response) []string { return s.converted(s.fetched(r, a)) }
 
 // value is the last of the values, of a parameter the first, and empty if there is none: so HAProxy has it outside of acls.
 func (s *Sample) value(r *Request, a *Response) string {
-	values := s.values(r, a)
+	values := s.fetched(r, a)
 	switch {
 	case len(values) == 0:
 		return ""
 	case s.fetch.first:
-		return values[0]
+		values = values[:1]
+	default:
+		values = values[len(values)-1:]
 	}
-	return values[len(values)-1]
+	return strings.Join(s.converted(values), "")
 }
 
-// converter is what a name behind a comma does.
-func converter(c hacfg.Call) (func(string) string, error) {
-	arg := func(i int) string {
-		if i < len(c.Args) {
-			return c.Args[i]
-		}
-		return ""
+func (s *Sample) fetched(r *Request, a *Response) []string {
+	if s.fetch.scope == OfResponse && a == nil {
+		return nil
 	}
-	switch c.Name {
-	case "lower":
-		return strings.ToLower, nil
-	case "upper":
-		return strings.ToUpper, nil
-	case "length":
-		return func(v string) string { return itoa(len(v)) }, nil
-	case "url_dec":
-		return func(v string) string {
-			if decoded, err := url.PathUnescape(v); err == nil {
-				return decoded
+	return s.fetch.get(r, a, s.expression.Args)
+}
+
+func (s *Sample) converted(values []string) []string {
+	for _, convert := range s.converters {
+		converted := make([]string, 0, len(values))
+		for _, v := range values {
+			if v, ok := convert(v); ok {
+				converted = append(converted, v)
 			}
-			return v
-		}, nil
-	case "base64":
-		return func(v string) string { return base64.StdEncoding.EncodeToString([]byte(v)) }, nil
-	case "field", "word":
-		n, err := strconv.Atoi(arg(0))
-		if err != nil || arg(1) == "" {
-			return nil, fmt.Errorf("%s wants a number and separators", c)
 		}
-		return func(v string) string { return part(v, n, arg(1), c.Name == "word") }, nil
-	case "regsub":
-		expression := arg(0)
-		if strings.Contains(arg(2), "i") {
-			expression = "(?i)" + expression
-		}
-		re, err := regexp.Compile(expression)
-		if err != nil {
-			return nil, err
-		}
-		return func(v string) string { return substitute(re, v, arg(1), strings.Contains(arg(2), "g")) }, nil
+		values = converted
 	}
-	return nil, fmt.Errorf("the converter %q is not known here", c.Name)
-}
-
-// part is the n-th field, or word, of a value, from the end if n is less than zero.
-func part(v string, n int, separators string, words bool) string {
-	var parts []string
-	for {
-		at := strings.IndexAny(v, separators)
-		one := v
-		if at >= 0 {
-			one = v[:at]
-		}
-		if one != "" || !words {
-			parts = append(parts, one)
-		}
-		if at < 0 {
-			break
-		}
-		v = v[at+1:]
-	}
-	if n < 0 {
-		n += len(parts) + 1
-	}
-	if n < 1 || n > len(parts) {
-		return ""
-	}
-	return parts[n-1]
+	return values
 }
 
 // substitute puts to in the place of the first match, or of all.
@@ -321,6 +280,19 @@ func expand(to, v string, match []int) string {
 		}
 	}
 	return b.String()
+}
+
+// ofResponse is the sample as a rule for responses asks for it: hdr is of the response then. Most of the request is gone by then, as it is to HAProxy.
+func (s *Sample) ofResponse() (*Sample, error) {
+	switch {
+	case s.either:
+		n := *s
+		n.expression.Name, n.fetch = "res.hdr", fetches["res.hdr"]
+		return &n, nil
+	case s.fetch.scope == OfRequest && !s.fetch.kept:
+		return nil, fmt.Errorf("%s is of the request, which is gone when there is a response: only capture.req.uri and method are known then", s.expression.String())
+	}
+	return s, nil
 }
 
 // Fetches are the names of what can be asked, sorted, with their other names, and a * behind those that have forms.
