@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"marathon-lb/config"
@@ -31,17 +32,18 @@ func (c command) check(args []string) int {
 	} else {
 		from = readFiles(o.Files, c.in)
 	}
-	k := checking{o: o.Marathon, found: map[finding]bool{}}
+	k := checking{o: o.Marathon, anyone: o.Anyone, found: map[finding]bool{}}
 	for i := range from {
 		k.take(&from[i])
 	}
-	k.meet(o.Anyone)
+	k.meet()
 	return k.report(c.out, o.JSON)
 }
 
 // checking is what a check has found so far.
 type checking struct {
 	o       marathon.Options
+	anyone  bool // no group was named: each app is for the load balancers that its labels name
 	all     []*definition
 	apps    int // those that cannot be read too
 	found   map[finding]bool
@@ -53,6 +55,16 @@ type checking struct {
 type definition struct {
 	marathon.App
 	file string
+}
+
+// labelled says that the app has labels for load balancers. One that has none may have whatever port it likes.
+func (d *definition) labelled() bool {
+	for name := range d.Labels {
+		if strings.HasPrefix(name, "HAPROXY_") {
+			return true
+		}
+	}
+	return false
 }
 
 // take checks the apps of an origin, each by itself: whatever others are, its problems are told.
@@ -81,7 +93,11 @@ func (k *checking) take(from *origin) {
 }
 
 func (k *checking) alone(d *definition) {
-	c := crowd{compiler: marathon.NewCompiler(k.o), present: map[string]*definition{}}
+	o := k.o
+	if k.anyone && !d.labelled() {
+		o.Groups = nil // only mistyped labels are left to be told of
+	}
+	c := newCrowd(o)
 	c.set(d)
 	for _, b := range k.link(c).SetBackends {
 		if b.Auth != nil {
@@ -113,7 +129,7 @@ func (k *checking) report(out io.Writer, asJSON bool) int {
 	}
 	switch {
 	case k.partial:
-		return usage
+		return usage // as for a wrong argument: it was not checked
 	case len(problems) > 0:
 		return cannotRun
 	}

@@ -220,6 +220,8 @@ func TestAppsOfDifferentGroupsAreNotInEachOthersWay(t *testing.T) {
 		{[]string{defined("/ext", 10000, "external", ""), defined("/int", 10000, "", `,"HAPROXY_0_GROUP":"external"`)}, nil, 1, "belongs to port 0 of /ext"},
 		{[]string{defined("/a", 10000, "", shop), defined("/b", 10001, "", shop)}, nil, 1, "port 0 of /a has the same host"},
 		{[]string{defined("/two", 10000, "external", `,"HAPROXY_0_GROUP":"internal","HAPROXY_0_MODE":"udp"`)}, nil, 1, `HAPROXY_0_MODE="udp"`},
+		{[]string{`{"id":"/nobodys","portDefinitions":[{"port":9090}]}`, `{"id":"/either","portDefinitions":[{"port":9090}],"labels":{"owner":"me"}}`}, nil, 0, "0 problems"},
+		{[]string{`{"id":"/mistyped","portDefinitions":[{"port":9090}],"labels":{"HAPROXZ_0_VHOST":"a.test"}}`}, nil, 1, "HAPROXZ_0_VHOST"},
 		{[]string{defined("/eighty", 80, "external", "")}, nil, 1, "belongs to this load balancer itself"},
 		{[]string{defined("/eighty", 80, "external", "")}, []string{"--dont-bind-http-https"}, 0, "0 problems"},
 		{[]string{defined("/stats", 9090, "external", "")}, []string{"--stats-bind", ":7000"}, 0, "0 problems"},

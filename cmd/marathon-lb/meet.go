@@ -14,6 +14,10 @@ type crowd struct {
 	present  map[string]*definition // by id
 }
 
+func newCrowd(o marathon.Options) crowd {
+	return crowd{compiler: marathon.NewCompiler(o), present: map[string]*definition{}}
+}
+
 func (c *crowd) set(d *definition) {
 	c.present[d.ID] = d
 	c.compiler.Set(d.App, marathon.Facts{})
@@ -41,17 +45,17 @@ func (k *checking) link(c crowd) route.Change {
 	return change
 }
 
-// meet finds in whose way definitions are. With anyone, no load balancer has all: there is one for each group that labels name, and
-// one for those that name none.
-func (k *checking) meet(anyone bool) {
-	if !anyone {
+// meet finds in whose way definitions are. Unless the groups of the load balancer are known, none has all: there is one for each group
+// that labels name, and one for those that name none.
+func (k *checking) meet() {
+	if !k.anyone {
 		k.gather(k.o, k.all)
 		return
 	}
 	meetings := map[string][]*definition{}
 	for _, d := range k.all {
 		groups := d.Groups()
-		if groups == nil {
+		if groups == nil && d.labelled() {
 			groups = []string{""}
 		}
 		for _, g := range groups {
@@ -77,7 +81,7 @@ func (k *checking) gather(o marathon.Options, all []*definition) {
 		most = max(most, len(versions[d.ID]))
 	}
 	for v := range most {
-		c := crowd{compiler: marathon.NewCompiler(o), present: map[string]*definition{}}
+		c := newCrowd(o)
 		version := func(id string) *definition { return versions[id][min(v, len(versions[id])-1)] }
 		for id := range versions {
 			c.set(version(id))
