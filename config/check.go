@@ -13,12 +13,14 @@ type Check struct {
 	Files    []string // of app definitions; - is standard input
 	Running  bool     // the apps of a running Marathon are checked
 	JSON     bool
+	Anyone   bool // no group is named: each app is checked as those load balancers see it that its labels name
 	Marathon marathon.Options
 }
 
 // checkRows are the flags of the load balancer that matter to a check.
 var checkRows = []string{
 	"marathon", "group", "strict-mode", "auth-credentials", "marathon-auth-credential-file", "dcos-auth-credentials", "marathon-ca-cert",
+	"dont-bind-http-https", "http-bind", "https-bind", "appid-bind", "stats-bind",
 }
 
 // ParseCheck reads the arguments after "check". Its errors are usage errors, or ErrHelp.
@@ -36,15 +38,15 @@ func ParseCheck(args, environment []string) (Check, error) {
 	if k.Running == (len(k.Files) > 0) {
 		return Check{}, errors.New("check needs files of app definitions, or --marathon URL")
 	}
-	k.Marathon = c.supposed()
+	k.Anyone, k.Marathon = len(c.Marathon.Groups) == 0, c.supposed()
 	return k, nil
 }
 
 func checkFlags(c *Config, k *Check) *pflag.FlagSet {
 	flags := verbFlags("check")
-	flags.BoolVar(&k.JSON, "json", false, "problems as JSON, as /v1/problems has them")
+	flags.BoolVar(&k.JSON, "json", false, "problems as JSON, as /v1/problems has them, each with its file, and its line where the JSON itself is wrong")
 	c.lend(flags, checkRows, "")
-	flags.Lookup("group").Usage = "check only what load balancers of these groups serve; all if not given"
+	flags.Lookup("group").Usage = "check only what a load balancer of these groups serves; if not given all, and apps get into each other's way only where they share a group"
 	return flags
 }
 
@@ -54,8 +56,12 @@ func CheckUsage() string {
 	return `Usage: marathon-lb check [flags] FILE...
        marathon-lb check [flags] --marathon URL
 
-Finds what is wrong with the labels of apps: in files with an app, a list of apps, a group or {"apps":[...]} (- is standard
-input), or in a running Marathon. Each problem is a line; the exit code is 1 if there is one.
+Finds what is wrong with the labels of apps and pods: in files (- is standard input) with one of them, a list, a group, or what Marathon
+answers of them; or in a running Marathon. What a file leaves to Marathon is taken as Marathon fills it in. The same id in several files
+is taken for one app in several environments: each file's is checked.
+
+Each problem is a line. The exit code is 0 if there is none, 1 if there is one, 2 if a file or Marathon could not be read (the others are
+checked all the same) or the arguments are wrong.
 
 Flags:
 ` + checkFlags(&c, &Check{}).FlagUsagesWrapped(110)

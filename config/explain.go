@@ -83,7 +83,7 @@ servers, and what the client is answered if none gets the request. Of an app it 
 running load balancer, or works out what one would do with the apps in files. A URL is http://host/path, https://host/path or
 tcp://host:port; an app's id begins with a slash (or name:/ with several Marathons).
 
-The exit code is 0 if a server gets the request, or a port of the app is exposed; 1 if not; 2 for a question that cannot be read.
+The exit code is 0 if a server gets the request, or a port of the app is exposed; 1 if not; 2 for a question or a file that cannot be read.
 
 Flags:
 `, "\n") + explainFlags(&c, &Explain{}).FlagUsagesWrapped(110)

@@ -20,7 +20,7 @@ func (a *App) UnmarshalJSON(data []byte) error {
 		Tasks  []json.RawMessage          `json:"tasks"`
 	}{plain: (*plain)(a)}
 	if err := json.Unmarshal(data, &wire); err != nil {
-		return err
+		return plainly(err)
 	}
 	if a.ID == "" {
 		return errors.New("an app without id")
@@ -62,7 +62,7 @@ func (a *App) readTasks(raw []json.RawMessage) {
 		err := json.Unmarshal(value, &t)
 		switch {
 		case err != nil:
-			a.note(field, value, "it cannot be read and is left out: "+err.Error())
+			a.note(field, value, "it cannot be read and is left out: "+plainly(err).Error())
 		case t.ID == "":
 			a.note(field, value, "it has no id and is left out")
 		case seen[t.ID]:
@@ -133,13 +133,17 @@ func (u *Unreachable) UnmarshalJSON(data []byte) error {
 
 // AppError says that one app of a list could not be read. Its neighbours are not concerned.
 type AppError struct {
-	List  string // apps or pods
+	List  string // apps or pods, of Marathon; empty for a file
 	Index int
+	Line  int    // of a file, 0 if it is none
 	ID    string // empty if not even that could be read
 	Err   error
 }
 
 func (e AppError) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("line %d: %v", e.Line, e.Err)
+	}
 	return fmt.Sprintf("%s[%d] %s: %v", e.List, e.Index, e.ID, e.Err)
 }
 

@@ -110,6 +110,19 @@ func (d *draft) problem(label, value, reason, remedy string) {
 	d.problems = append(d.problems, route.Problem{App: d.own, Label: label, Value: value, Reason: reason, Remedy: remedy})
 }
 
+// Groups are the groups of load balancers that labels of the app name, sorted.
+func (a *App) Groups() []string {
+	var all []string
+	set, _ := readSettings(a, len(a.servicePorts()))
+	for _, l := range slices.Concat(append(set.ports, set.app)...) {
+		if l.row.Name == "GROUP" {
+			all = append(all, list(l.value)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // meets says that a service of these groups is for a load balancer of those.
 func meets(ours, its []string) bool {
 	return slices.ContainsFunc(ours, func(g string) bool { return g == "*" || slices.Contains(its, g) })

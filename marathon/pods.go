@@ -20,6 +20,7 @@ type podStatus struct {
 }
 
 type podSpec struct {
+	ID         string                     `json:"id"`
 	Version    string                     `json:"version"`
 	Labels     map[string]json.RawMessage `json:"labels"`
 	Containers []podContainer             `json:"containers"`
@@ -53,10 +54,10 @@ type podCheck struct {
 	TCP *struct {
 		Endpoint string `json:"endpoint"`
 	} `json:"tcp"`
-	GracePeriodSeconds     float64 `json:"gracePeriodSeconds"`
-	IntervalSeconds        float64 `json:"intervalSeconds"`
-	TimeoutSeconds         float64 `json:"timeoutSeconds"`
-	MaxConsecutiveFailures int     `json:"maxConsecutiveFailures"`
+	GracePeriodSeconds     *float64 `json:"gracePeriodSeconds"`
+	IntervalSeconds        float64  `json:"intervalSeconds"`
+	TimeoutSeconds         float64  `json:"timeoutSeconds"`
+	MaxConsecutiveFailures *int     `json:"maxConsecutiveFailures"`
 }
 
 type podInstance struct {
@@ -102,8 +103,22 @@ func ReadPods(r io.Reader, each func(App)) ([]AppError, error) {
 func readPod(data []byte) (App, error) {
 	var p podStatus
 	if err := json.Unmarshal(data, &p); err != nil {
-		return App{ID: p.ID}, err
+		return App{ID: p.ID}, plainly(err)
 	}
+	return p.app()
+}
+
+// readPodSpec makes an app of a pod as it is created, without its status.
+func readPodSpec(data []byte) (App, error) {
+	var p podStatus
+	if err := json.Unmarshal(data, &p.Spec); err != nil {
+		return App{}, plainly(err)
+	}
+	p.ID = p.Spec.ID
+	return p.app()
+}
+
+func (p *podStatus) app() (App, error) {
 	if p.ID == "" {
 		return App{}, errors.New("a pod without id")
 	}
@@ -115,6 +130,9 @@ func readPod(data []byte) (App, error) {
 	p.Spec.addPorts(&a)
 	p.Spec.addChecks(&a)
 	seen := map[string]bool{}
+	if p.Instances != nil {
+		a.Tasks = []Task{}
+	}
 	for i := range p.Instances {
 		if t, ok := p.task(&p.Instances[i]); ok && !seen[t.ID] {
 			seen[t.ID] = true
@@ -163,8 +181,8 @@ func (s *podSpec) addChecks(a *App) {
 			continue
 		}
 		check := HealthCheck{
-			Protocol: "COMMAND", GracePeriodSeconds: int(h.GracePeriodSeconds), IntervalSeconds: int(h.IntervalSeconds),
-			TimeoutSeconds: int(h.TimeoutSeconds), MaxConsecutiveFailures: h.MaxConsecutiveFailures,
+			Protocol: "COMMAND", GracePeriodSeconds: int(or(h.GracePeriodSeconds, defaultGrace)), IntervalSeconds: int(h.IntervalSeconds),
+			TimeoutSeconds: int(h.TimeoutSeconds), MaxConsecutiveFailures: or(h.MaxConsecutiveFailures, defaultFailures),
 		}
 		switch {
 		case h.HTTP != nil:

@@ -65,6 +65,9 @@ func ofMarathon(name, app string) string {
 	return name + ":" + app
 }
 
+// AppID is how an app of this Marathon is called among those of others.
+func (o Options) AppID(id string) string { return ofMarathon(o.Name, id) }
+
 // bareID is what the app's own Marathon calls it.
 func bareID(app string) string {
 	if name, id, found := strings.Cut(app, ":/"); found && !strings.Contains(name, "/") {

@@ -233,3 +233,30 @@ func TestOPTIONSOfAWholeServerHasNoPathForRules(t *testing.T) {
 		}
 	}
 }
+
+// D-DETAIL-59: Go's library escapes such a path, and must not lose it.
+func TestAPathThatRulesMakeOfAQueryReachesTheServer(t *testing.T) {
+	r, port := newRig(t, proxy.Options{}), freePort(t)
+	c := service(route.HTTP, port, task(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.RequestURI) }))
+	value, err := route.ParseFormat("//a/%[query]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetBackends[0].Do = &route.Directives{Request: []route.Directive{{Act: route.SetPathQuery, Value: value}}}
+	r.apply(c)
+	for query, want := range map[string]string{"?id=%25": "//a/id=%25", "?id=x%2f%41": "//a/id=x%2f%41", "?id=%25zz": "//a/id=%25zz"} {
+		if resp, body := get(t, url(port, "/"+query)); body != want {
+			t.Errorf("%s: %d %s, want %s", query, resp.StatusCode, body, want)
+		}
+	}
+	conn, in := dialed(t, port)
+	fmt.Fprint(conn, "GET /?id=%zz&a=1% HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 400 && string(body) != "//a/id=%25zz&a=1%25" {
+		t.Errorf("%d %s, %v", resp.StatusCode, body, err)
+	}
+}

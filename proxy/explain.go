@@ -133,7 +133,7 @@ func (r *inquiry) refusal(l *route.Listener, a Action, o *Options) *route.Refusa
 	case a.Failure != OK:
 		no = refused(a.Failure, r.why(l, a))
 		no.Status, no.Location = a.status(a.Failure), a.Location
-	case a.Backend.Usable() == 0 && !r.planned:
+	case a.Backend.Usable() == 0:
 		no = refused(NoServer, noServer(a.Backend)+whileHeld(&a.Backend.Spec, o))
 	default:
 		return nil

@@ -26,16 +26,15 @@ type inquiry struct {
 	port    int      // as written, 0 if the scheme's own is meant
 	target  string   // path and query, as written
 	lines   []string // of the head
-	planned bool
-	library bool   // Go's HTTP library reads the request
-	shown   bool   // a password
-	ended   string // the rule of templates that lets the request not pass
+	library bool     // Go's HTTP library reads the request
+	shown   bool     // a password
+	ended   string   // the rule of templates that lets the request not pass
 }
 
 // readQuestion finds out what a question asks. What is wrong with the request itself is not for it to say: the engine does.
 func readQuestion(q route.Question) (r inquiry, err error) {
 	u := q.Address()
-	r = inquiry{scheme: u.Scheme, name: route.WithoutPort(u.Host), target: u.Target, planned: q.Planned}
+	r = inquiry{scheme: u.Scheme, name: route.WithoutPort(u.Host), target: u.Target}
 	r.Request = Request{Method: cmp.Or(q.Method, "GET"), Host: u.Host}
 	port := u.Host[len(r.name):]
 	_, known := schemePorts[u.Scheme]

@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"marathon-lb/internal/route"
@@ -22,13 +23,22 @@ func upstreamPath(path, strip string) string {
 func escapeStrange(path string) string {
 	var b strings.Builder
 	for i := range len(path) {
-		if c := path[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"#<>?\\^`{|}", c) >= 0 {
+		if c := path[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"#<>?\\^`{|}", c) >= 0 || c == '%' && !isEscape(path[i:]) {
 			fmt.Fprintf(&b, "%%%02X", c)
 		} else {
 			b.WriteByte(c)
 		}
 	}
 	return b.String()
+}
+
+// isEscape says that a text begins with a byte as URLs escape it.
+func isEscape(text string) bool {
+	if len(text) < 3 {
+		return false
+	}
+	_, err := strconv.ParseUint(text[1:3], 16, 8)
+	return err == nil
 }
 
 // rewriteLocation puts the path of HTTP_BACKEND_REVPROXY_PATH into the Location fields of a response. There should be one; each of several

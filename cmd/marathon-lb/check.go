@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"marathon-lb/config"
 	"marathon-lb/internal/route"
@@ -22,128 +21,117 @@ func (c command) check(args []string) int {
 	if err != nil {
 		return c.noWork("check", err, config.CheckUsage, nil)
 	}
-	k := checking{compiler: marathon.NewCompiler(o.Marathon), from: map[string]string{}}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var from []origin
 	if o.Running {
-		err = k.readMarathon(o.Marathon)
+		if from, err = readMarathons(ctx, o.Marathon); err != nil {
+			fmt.Fprintf(c.err, "marathon-lb: check: %v\n", err)
+			return usage
+		}
 	} else {
-		err = k.readFiles(o.Files, c.in)
+		from = readFiles(o.Files, c.in)
 	}
-	if err != nil {
-		fmt.Fprintf(c.err, "marathon-lb: check: %v\n", err)
-		return cannotRun
+	k := checking{o: o.Marathon, anyone: o.Anyone, found: map[finding]bool{}}
+	for i := range from {
+		k.take(&from[i])
 	}
+	k.meet()
 	return k.report(c.out, o.JSON)
 }
 
-// checking is a compile whose servers nobody will use.
+// checking is what a check has found so far.
 type checking struct {
-	compiler *marathon.Compiler
-	apps     int
-	from     map[string]string // the file of each app
-	problems []route.Problem   // with apps that cannot be read
+	o       marathon.Options
+	anyone  bool // no group was named: each app is for the load balancers that its labels name
+	all     []*definition
+	apps    int // those that cannot be read too
+	found   map[finding]bool
+	notes   []string
+	partial bool // something could not be read
 }
 
-func (k *checking) readFiles(files []string, in io.Reader) error {
-	return readDefinitions(files, in, k.take)
+// definition is an app of an origin.
+type definition struct {
+	marathon.App
+	file string
 }
 
-// readDefinitions hands over the apps of each file, with those that cannot be read.
-func readDefinitions(files []string, in io.Reader, take func(file string, apps []marathon.App, bad []marathon.AppError)) error {
-	for _, file := range files {
-		data, err := readFile(file, in)
-		if err != nil {
-			return err
+// labelled says that the app has labels for load balancers. One that has none may have whatever port it likes.
+func (d *definition) labelled() bool {
+	for name := range d.Labels {
+		if strings.HasPrefix(name, "HAPROXY_") {
+			return true
 		}
-		apps, bad, err := marathon.ReadDefinitions(data)
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		take(file, apps, bad)
 	}
-	return nil
+	return false
 }
 
-func readFile(file string, in io.Reader) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(in)
+// take checks the apps of an origin, each by itself: whatever others are, its problems are told.
+func (k *checking) take(from *origin) {
+	if from.err != nil {
+		k.partial = true
+		k.found[from.trouble()] = true
 	}
-	return os.ReadFile(file)
-}
-
-func (k *checking) readMarathon(o marathon.Options) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	marathons, err := o.Marathons()
-	if err != nil {
-		return err
-	}
-	for _, m := range marathons {
-		client, err := m.Client()
-		if err != nil {
-			return err
-		}
-		list, err := client.Apps(ctx)
-		client.Close()
-		if err != nil {
-			return err
-		}
-		k.take(list.Endpoint, list.Apps, list.Bad)
-	}
-	return nil
-}
-
-// take has apps compiled without their tasks: whether those run is not the question.
-func (k *checking) take(from string, apps []marathon.App, bad []marathon.AppError) {
-	for _, a := range apps {
+	for _, f := range from.unreadable() {
 		k.apps++
-		k.from[a.ID] = from
-		a.Tasks = nil
-		k.compiler.Set(a, marathon.Facts{})
+		k.found[f] = true
 	}
-	for _, b := range bad {
+	here := map[string]bool{}
+	for _, a := range from.apps {
 		k.apps++
-		k.from[b.ID] = from
-		k.problems = append(k.problems, unreadable(b))
+		d := &definition{App: a, file: from.name}
+		d.Tasks = nil // whether they run is not the question
+		if here[d.ID] {
+			k.found[finding{File: from.name, Problem: route.Problem{App: d.ID, Label: "id", Value: d.ID,
+				Reason: "the file defines it twice, and Marathon has one app of an id", Remedy: "remove one of the two"}}] = true
+		}
+		here[d.ID] = true
+		k.all = append(k.all, d)
+		k.alone(d)
 	}
 }
 
-func unreadable(b marathon.AppError) route.Problem {
-	return route.Problem{App: b.ID, Label: fmt.Sprintf("%s[%d]", b.List, b.Index), Reason: b.Err.Error(), Remedy: "correct the app's definition"}
+func (k *checking) alone(d *definition) {
+	o := k.o
+	if k.anyone && !d.labelled() {
+		o.Groups = nil // only mistyped labels are left to be told of
+	}
+	c := newCrowd(o)
+	c.set(d)
+	for _, b := range k.link(c).SetBackends {
+		if b.Auth != nil {
+			k.notes = append(k.notes, fmt.Sprintf("note: %s: %s: AUTH of port %d guards the service port and the app id too, unless --auth-scope=vhost", d.file, d.ID, b.PortIndex))
+		}
+	}
 }
 
 // report writes what is wrong, and what may surprise who comes from Marathon-LB.
 func (k *checking) report(out io.Writer, asJSON bool) int {
-	change := k.compiler.Link(time.Now())
-	problems := append(k.problems, k.compiler.Problems()...)
+	problems := []finding{}
+	for f := range k.found {
+		problems = append(problems, f)
+	}
+	slices.SortFunc(problems, finding.compare)
 	if asJSON {
 		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
-		e.Encode(map[string]any{"problems": append([]route.Problem{}, problems...)})
+		e.Encode(map[string]any{"problems": problems})
 	} else {
-		for _, p := range problems {
-			fmt.Fprintf(out, "%s: %s: %s=%q: %s. %s\n", k.from[p.App], p.App, p.Label, p.Value, p.Reason, sentence(p.Remedy))
+		for _, f := range problems {
+			fmt.Fprintln(out, f)
 		}
-		for _, b := range change.SetBackends {
-			if b.Auth != nil {
-				fmt.Fprintf(out, "note: %s: %s: AUTH of port %d guards the service port and the app id too, unless --auth-scope=vhost\n", k.from[b.App], b.App, b.PortIndex)
-			}
+		for _, n := range k.notes {
+			fmt.Fprintln(out, n)
 		}
 		fmt.Fprintf(out, "%d apps, %d problems\n", k.apps, len(problems))
 	}
-	if len(problems) > 0 {
+	switch {
+	case k.partial:
+		return usage // as for a wrong argument: it was not checked
+	case len(problems) > 0:
 		return cannotRun
 	}
 	return clean
-}
-
-// sentence begins a remedy with a capital letter and ends it with a full stop.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	end := "."
-	if last := text[len(text)-1]; last == '?' || last == '.' {
-		end = ""
-	}
-	return strings.ToUpper(text[:1]) + text[1:] + end
 }

@@ -41,9 +41,9 @@ func TestCheckReadsWhatReposHold(t *testing.T) {
 		"a list":        {"[" + good + "," + bad + "]", 1, []string{"/bad: " + problem, "2 apps, 1 problems"}},
 		"an answer":     {`{"apps":[` + good + "," + bad + `]}`, 1, []string{"/bad: " + problem}},
 		"a group":       {`{"id":"/team","groups":[{"id":"web","apps":[` + bad + `]}]}`, 1, []string{"/team/web/bad: " + problem}},
-		"a broken app":  {`{"apps":[{"id":"/x","instances":"many"},` + good + `]}`, 1, []string{"/x: apps[0]", "2 apps, 1 problems"}},
+		"a broken app":  {`{"apps":[{"id":"/x","instances":"many"},` + good + `]}`, 1, []string{"a-broken-app.json:1: /x: instances is a string where a whole number should be. Correct", "2 apps, 1 problems"}},
 		"no id":         {`{"labels":{}}`, 1, []string{"an app without id"}},
-		"no port":       {`{"id":"/p","labels":{"HAPROXY_GROUP":"x","HAPROXY_0_VHOST":"a"}}`, 1, []string{"the app has no port 0"}},
+		"no port":       {`{"id":"/p","portDefinitions":[],"labels":{"HAPROXY_GROUP":"x","HAPROXY_0_VHOST":"a"}}`, 1, []string{"the app has no port 0"}},
 		"a password":    {strings.Replace(good, `"a.test"`, `"a.test","HAPROXY_0_AUTH":"`+bobsSecret+`"`, 1), 0, []string{"note: ", "AUTH of port 0 guards"}},
 		"two of a port": {"[" + good + "," + strings.Replace(good, "/good", "/z", 1) + "]", 1, []string{"the port belongs to port 0 of /good"}},
 	} {
@@ -87,14 +87,16 @@ func TestCheckSaysWhyItCannot(t *testing.T) {
 		{"", []string{"--marathon", "http://127.0.0.1:1", "-"}, 2, "check needs files"},
 		{"", []string{"--strict-mode=maybe", "-"}, 2, "--strict-mode"},
 		{"", []string{"--nonsense", "-"}, 2, "--nonsense"},
-		{"", []string{"/nowhere/app.json"}, 1, "/nowhere/app.json"},
-		{`{"id":`, []string{"-"}, 1, "neither an app nor a group"},
-		{`"text"`, []string{"-"}, 1, "neither an app nor a group"},
-		{"", []string{"--marathon", "http://127.0.0.1:1"}, 1, "127.0.0.1:1"},
+		{"", []string{"/nowhere/app.json"}, 2, "/nowhere/app.json: no such file"},
+		{"{\n\"id\":", []string{"-"}, 2, "-:2: unexpected end of JSON input"},
+		{`"text"`, []string{"-"}, 1, "-:1: a string where an app, a pod, a group"},
+		{`{"apps":{}}`, []string{"-"}, 1, "-:1: apps is an object where a list should be"},
+		{"", []string{"--marathon", "http://127.0.0.1:1"}, 2, "127.0.0.1:1"},
+		{"", []string{"--marathon", "no URL"}, 2, "no URL of Marathon"},
 	} {
-		code, _, err := checkOf(t, c.in, c.args...)
-		if code != c.code || !strings.Contains(err, c.says) {
-			t.Errorf("%v: exit code %d, want %d; says %s", c.args, code, c.code, err)
+		code, out, err := checkOf(t, c.in, c.args...)
+		if code != c.code || !strings.Contains(out+err, c.says) {
+			t.Errorf("%v: exit code %d, want %d; says %s%s", c.args, code, c.code, out, err)
 		}
 	}
 	if code, out, _ := checkOf(t, "", "--help"); code != 0 || !strings.Contains(out, "--json") {
@@ -118,11 +120,24 @@ func TestCheckAsksARunningMarathon(t *testing.T) {
 func FuzzDefinitionsOfApps(f *testing.F) {
 	f.Add(`{"id":"/a","groups":[{"id":"b","apps":[{"id":"c"}]}]}`)
 	f.Add(`[{"id":"/a"},[{"apps":null}]]`)
+	f.Add("\ufeff" + `{"app":{"id":"/a","healthChecks":[{}],"labels":{"HAPROXY_0_GROUP":"x"}},"*":[1]}`)
+	f.Add(`{"id":"/t","pods":[{"id":"p","containers":[{"endpoints":[{"name":"web"}],"healthCheck":{"http":{"endpoint":"web"}}}]}]}`)
+	f.Add(`[{"id":"/p","spec":{"containers":[]},"instances":[]},{"id":"/p","instances":"1"}]`)
 	f.Fuzz(func(t *testing.T, text string) {
 		var o, e bytes.Buffer
 		code := command{args: []string{"check", "-"}, in: strings.NewReader(text), out: &o, err: &e}.run()
-		if code == 1 && o.Len()+e.Len() == 0 {
+		if code != 0 && o.Len()+e.Len() == 0 {
 			t.Error("it fails without a word")
+		}
+		if lower := strings.ToLower(text); strings.Contains(lower, "host") || strings.Contains(text, `\`) {
+			return // names of agents would be looked up
+		}
+		for _, question := range []string{"/a", "http://a.test/"} {
+			var o, e bytes.Buffer
+			code := command{args: []string{"explain", "--file", "-", question}, in: strings.NewReader(text), out: &o, err: &e}.run()
+			if o.Len()+e.Len() == 0 || code == 0 && !strings.Contains(o.String(), "exposed") && !strings.Contains(o.String(), "served") {
+				t.Errorf("%s: exit code %d\n%s%s", question, code, o.String(), e.String())
+			}
 		}
 	})
 }

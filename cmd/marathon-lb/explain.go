@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os/signal"
 	"strings"
@@ -17,8 +15,6 @@ import (
 
 	"marathon-lb/config"
 	"marathon-lb/internal/route"
-	"marathon-lb/marathon"
-	"marathon-lb/proxy"
 )
 
 // errQuestion begins the error of a question that cannot be answered as it stands.
@@ -107,56 +103,4 @@ func unwrapped(err error) error {
 		return u.Err
 	}
 	return err
-}
-
-// explainFiles works out what a load balancer would do with the apps in files.
-func explainFiles(ctx context.Context, o config.Explain, in io.Reader) (x route.Explanation, err error) {
-	compiler := marathon.NewCompiler(o.Marathon)
-	now, planned := time.Now(), true
-	var bad []route.Problem
-	err = readDefinitions(o.Files, in, func(_ string, apps []marathon.App, unread []marathon.AppError) {
-		for _, a := range apps {
-			planned = planned && len(a.Tasks) == 0
-			facts := marathon.FactsOf(&a, now)
-			facts.Addrs = resolve(ctx, a.Tasks)
-			compiler.Set(a, facts)
-		}
-		for _, b := range unread {
-			bad = append(bad, unreadable(b))
-		}
-	})
-	if err != nil {
-		return x, err
-	}
-	t, _ := route.Build(route.NewTable(1), route.Change{SetListeners: o.Marathon.Listeners(), Now: now})
-	t, _ = route.Build(t, compiler.Link(now))
-	o.Question.Planned = planned
-	x, err = explainer{
-		way:      func(q route.Question) (*route.Way, error) { return proxy.Explain(t, &o.Proxy, q) },
-		compiler: compiler, honest: func([]route.Verdict) {}, problems: func() []route.Problem { return bad },
-		own: o.Marathon.ReservedPorts,
-	}.explain(o.Question)
-	if err != nil {
-		return x, fmt.Errorf("%w: %w", errQuestion, err)
-	}
-	return x, nil
-}
-
-// resolveFor is how long the names of agents are looked up.
-const resolveFor = 2 * time.Second
-
-// resolve finds the addresses of agents that are given by name, as the load balancer does.
-func resolve(ctx context.Context, tasks []marathon.Task) map[string]netip.Addr {
-	ctx, stop := context.WithTimeout(ctx, resolveFor)
-	defer stop()
-	found := map[string]netip.Addr{}
-	for _, t := range tasks {
-		if _, err := netip.ParseAddr(t.Host); err == nil || t.Host == "" || found[t.Host].IsValid() {
-			continue
-		}
-		if addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", t.Host); err == nil && len(addrs) > 0 {
-			found[t.Host] = addrs[0].Unmap()
-		}
-	}
-	return found
 }

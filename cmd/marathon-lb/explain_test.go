@@ -87,7 +87,7 @@ func TestExplainTellsABadQuestionFromABadAnswer(t *testing.T) {
 		{[]string{"--file", explainedApps, "http:///x"}, 2, "no host"},
 		{[]string{"--file", explainedApps, "--from", "nowhere", "http://a/"}, 2, "no IP address"},
 		{[]string{"--file", explainedApps, "--header", "nonsense", "http://a/"}, 2, "no line of a head"},
-		{[]string{"--file", "/nowhere.json", "/a"}, 1, "/nowhere.json"},
+		{[]string{"--file", "/nowhere.json", "/a"}, 2, "/nowhere.json"},
 		{[]string{"--lb", "http://127.0.0.1:1", "/a"}, 1, "cannot be asked"},
 		{[]string{"--help"}, 0, "--header"},
 	} {

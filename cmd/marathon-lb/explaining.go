@@ -126,7 +126,7 @@ func (e explainer) explainApp(q route.Question) route.Explanation {
 	}
 	var why []string
 	for _, a := range x.Apps {
-		x.OK = x.OK || a.Exposed() || q.Planned && awaitsTasks(&a)
+		x.OK = x.OK || a.Exposed()
 		for _, p := range a.Ports {
 			why = append(why, fmt.Sprintf("port %d: %s", p.PortIndex, p.Verdict))
 		}
@@ -151,16 +151,6 @@ func troubles(apps []route.About) []string {
 		return []string{"1 problem"}
 	}
 	return []string{fmt.Sprintf("%d problems", n)}
-}
-
-// awaitsTasks says that a port of the app would be exposed if it had a task.
-func awaitsTasks(a *route.About) bool {
-	for _, p := range a.Ports {
-		if p.Why == route.Empty {
-			return true
-		}
-	}
-	return false
 }
 
 // about is all that is known of an app, by Marathon and by the proxy.

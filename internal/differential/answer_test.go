@@ -111,7 +111,9 @@ func fieldName(f string) string {
 func cookie(text, its string) string {
 	parts := strings.Split(strings.TrimSuffix(text, ";"), "; ") // HAProxy ends some so
 	if its != "" {
-		parts[0] = strings.Replace(parts[0], "mesosphere_server_id="+its, "mesosphere_server_id=(its)", 1)
+		for _, name := range stickyNames {
+			parts[0] = strings.Replace(parts[0], name+"="+its, name+"=(its)", 1)
+		}
 	}
 	slices.Sort(parts[1:])
 	return strings.Join(parts, "; ")
@@ -120,9 +122,10 @@ func cookie(text, its string) string {
 // server is who may be behind an address.
 type server struct {
 	backend, cookie string
-	chosen          bool // it takes its turn
-	fixed           bool // no turns are taken: it is always the same that is chosen
-	last            bool // it is a last resort: only a cookie leads there while others are ready
+	sticky          string // the name of the cookie, empty if the backend has none
+	chosen          bool   // it takes its turn
+	fixed           bool   // no turns are taken: it is always the same that is chosen
+	last            bool   // it is a last resort: only a cookie leads there while others are ready
 }
 
 func serversOf(s route.Spec) map[string]server {
@@ -131,7 +134,7 @@ func serversOf(s route.Spec) map[string]server {
 		ready := slices.ContainsFunc(k.Servers, func(s route.ServerSpec) bool { return s.State == route.Ready })
 		for _, one := range k.Servers {
 			last := one.State == route.LastResort
-			all[one.Addr.String()] = server{backend: k.Name, cookie: one.Cookie, chosen: one.State == route.Ready || last && !ready, last: last, fixed: k.Balance == route.First}
+			all[one.Addr.String()] = server{backend: k.Name, cookie: one.Cookie, sticky: k.Sticky, chosen: one.State == route.Ready || last && !ready, last: last, fixed: k.Balance == route.First}
 		}
 	}
 	return all

@@ -105,6 +105,9 @@ func (w world) apps(r *rand.Rand) ([]marathon.App, []marathon.Facts) {
 			if r.IntN(4) == 0 {
 				a.Labels[fmt.Sprintf("HAPROXY_%d_SSL_CERT", n)] = w.cert
 			}
+			if r.IntN(10) == 0 {
+				a.Labels[fmt.Sprintf("HAPROXY_%d_BIND_OPTIONS", n)] = pick(r, "ssl crt "+w.cert, "accept-proxy", "ssl crt "+w.cert+" alpn h2,http/1.1 accept-proxy", "crt "+w.cert+" verify optional ca-file "+w.cert, "name x tfo")
+			}
 		}
 		checked := r.IntN(4) == 0
 		if checked {

@@ -56,7 +56,7 @@ func (s set) spec() route.Spec {
 	change.SetListeners = append(o.Listeners(), change.SetListeners...)
 	for i := range change.SetListeners { // some have a proxy in front, some ask for certificates, some speak HTTP/2
 		l := &change.SetListeners[i]
-		if l.Options.AcceptProxy = i%3 == 0; l.TLS && i%2 == 0 {
+		if l.Options.AcceptProxy = l.Options.AcceptProxy || i%3 == 0; l.TLS && i%2 == 0 {
 			l.Options.Verify, l.Options.CA = route.VerifyOptional, s.cert
 		}
 		if l.TLS && i%4 > 0 {
@@ -115,7 +115,7 @@ func short(text string) string {
 // differ says in what two answers differ, empty for in nothing that matters.
 func differ(q question, ours, theirs answer, servers map[string]server) string {
 	for _, a := range []answer{ours, theirs} {
-		if s := servers[a.Server]; a.Server != "" && !s.chosen && !(s.last && q.binds && sticks(a)) {
+		if s := servers[a.Server]; a.Server != "" && !s.chosen && !(s.last && q.binds && sticks(a, servers)) {
 			return fmt.Sprintf("a server that may not be used: %+v\n", a)
 		}
 	}
@@ -125,7 +125,7 @@ func differ(q question, ours, theirs answer, servers map[string]server) string {
 		}
 	}
 	ours, theirs = settled(q, ours), settled(q, theirs)
-	same := ours.Server == theirs.Server || !servers[ours.Server].fixed && (!q.binds || !sticks(ours) || ours.setsCookie())
+	same := ours.Server == theirs.Server || !servers[ours.Server].fixed && (!q.binds || !sticks(ours, servers) || ours.setsCookie())
 	if same && ours.String() == theirs.String() {
 		return ""
 	}

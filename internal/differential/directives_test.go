@@ -1,10 +1,47 @@
 package differential_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
+	"slices"
 	"strings"
 )
+
+// The lists of what is asked verbatim are drawn from, too: here what we print of them is asked, and on all kinds of listeners.
+func init() {
+	elsewhere := func(text string) bool { // the lines of other templates, what the rows D-DIRECTIVE-8, D-DETAIL-57 and D-CONFIG-11 are about
+		return strings.Contains(text, `""`) || strings.Contains(text, "ssl_fc_sni") || strings.HasPrefix(text, "dst ") || strings.Contains(text, "dst_port]") || strings.Contains(text, "dst_port,")
+	}
+	tests = append(tests, slices.DeleteFunc(slices.Clone(verbatimTests), elsewhere)...)
+	answerTests = append(answerTests, verbatimAnswerTests...)
+	for _, text := range slices.DeleteFunc(slices.Clone(verbatimTexts), elsewhere) {
+		requestRules = append(requestRules, "http-request set-header X-D "+text)
+	}
+	for _, text := range slices.DeleteFunc(slices.Clone(verbatimAnswerTexts), elsewhere) {
+		responseRules = append(responseRules, "http-response set-header X-D "+text)
+	}
+	for _, act := range verbatimActs {
+		for line := range strings.SplitSeq(act, "\n") {
+			switch {
+			case strings.HasPrefix(line, "http-response"):
+				responseRules = append(responseRules, line)
+			case strings.Contains(line, "redirect") || strings.Contains(line, "deny") || strings.Contains(line, "allow") || strings.Contains(line, "tarpit"):
+				endingRules = append(endingRules, line)
+			default:
+				requestRules = append(requestRules, line)
+			}
+		}
+	}
+	page, err := filepath.Abs("testdata/own.http")
+	if err != nil {
+		panic(err)
+	}
+	for _, status := range []int{401, 403, 404, 429, 500, 503} {
+		harmlessLines = append(harmlessLines, fmt.Sprintf("errorfile %d %s", status, page))
+	}
+}
 
 // tests are what conditions of templates ask.
 var tests = []string{
@@ -27,6 +64,7 @@ var (
 		"http-request redirect location /new", "http-request redirect location https://%[req.hdr(Host)]/x?%[query] code 307", "http-request redirect prefix https://other.example code 301",
 		"http-request redirect scheme https code 308", "http-request redirect prefix /p drop-query", "http-request redirect prefix /p code 303 drop-query append-slash set-cookie seen=1",
 		"http-request redirect location / clear-cookie a=", "redirect prefix http://o.example code 301", "redirect scheme https", "redirect location /100% code 303", "block", "reqdeny ^GET\\ /a", "reqideny ^X-It:\\ one",
+		"reqtarpit ^POST\\ /", "reqitarpit ^x-it:\\ ONE", "reqideny ^get\\ /FOO", "reqdeny ^[^\\ ]*\\ /(a|b)\\ HTTP/1", "tcp-request connection reject", "tcp-request connection accept", "http-request reject", "http-request silent-drop",
 	}
 	requestRules = []string{
 		"http-request set-header X-D a", "http-request set-header X-D \"a b %[path] %[query]\"", "http-request add-header X-D %[src]", "http-request add-header X-It two", "http-request del-header X-It",
@@ -36,18 +74,21 @@ var (
 		"http-request set-uri /u%[path]?u", "http-request set-pathq /pq?%[path]", "http-request replace-path ^/(.)(.*) /\\2\\1", "http-request replace-path /b/ /x/", "http-request replace-uri ^/foo/(.*) /\\1", "http-request replace-pathq (.*)\\?(.*) \\1?\\2&more",
 		"http-request set-header X-D %[base]", "http-request set-header X-D %[req.cook(a)]", "http-request set-header X-D %[req.hdr_cnt(X-It)]", "http-request set-header X-D %[ssl_fc]%[dst_port,add(1)]", "http-request set-header X-Forwarded-Proto https", "http-request add-header X-Forwarded-Proto https",
 		"http-request set-header X-Forwarded-For 9.9.9.9", "http-request set-header X-Real-IP %[src]", "http-request set-header X-Forwarded-Port 1", "http-request del-header Authorization", "http-request del-header Accept-Encoding",
-		"reqadd X-D:\\ added", "reqdel ^X-It:.*", "reqidel ^x-it:.*", "reqrep ^([^\\ :]*)\\ /foo/(.*) \\1\\ /\\2", "reqirep ^X-It:\\ (.*) X-It:\\ r\\1", "option forwardfor header X-Client",
+		"reqadd X-D:\\ added", "reqdel ^X-It:.*", "reqidel ^x-it:.*", "reqrep ^([^\\ :]*)\\ /foo/(.*) \\1\\ /\\2", "reqrep ^GET\\ /a(.*) GET\\ /z\\1", "reqirep ^(.*)\\ /FOO\\ HTTP/1.1 \\1\\ /bar\\ HTTP/1.1", "reqrep ^Host:\\ (.*) Host:\\ \\1", "reqirep ^X-It:\\ (.*) X-It:\\ r\\1", "option forwardfor header X-Client",
 		"http-request set-header X-D %[path,field(2,/)]", "http-request set-header X-D %[req.hdr(X-It,1),upper]", "http-request set-header X-D %[str(x),length]", "http-request set-header X-D %[path,url_dec]", "http-request set-header X-D %[req.hdr(Host),word(1,.)]",
 	}
 	responseRules = []string{
 		"http-response set-header X-D a", "http-response add-header X-D \"%[src] b\"", "http-response del-header X-It", "http-response set-header X-D %[status]", "http-response set-header X-D %[res.hdr(X-It)]", "http-response replace-header Location ^http://(.*) https://\\1",
-		"http-response replace-value Cache-Control max-age=(.*) max-age=1\\1", "http-response set-header Cache-Control no-store", "http-response del-header Set-Cookie", "rspadd X-D:\\ added", "rspidel ^x-it:.*", "rspirep ^Location:\\ (.*) Location:\\ \\1/r",
+		"http-response replace-value Cache-Control max-age=(.*) max-age=1\\1", "http-response set-header Cache-Control no-store", "http-response del-header Set-Cookie", "rspadd X-D:\\ added", "rsprep ^Location:\\ (.*) Location:\\ \\1#r", "rspdel ^X-It:.*", "rspidel ^x-it:.*", "rspirep ^Location:\\ (.*) Location:\\ \\1/r",
 		"http-response set-header Strict-Transport-Security max-age=5", "http-response add-header X-D %[res.hdr(X-It),upper]",
 		"http-response set-header Content-Type text/plain", "http-response del-header Content-Type", "http-response set-header ETag \\\"v2\\\"", "http-response set-header ETag v2", "http-response del-header ETag",
 		"http-response set-header Content-Encoding br", "http-response del-header Cache-Control", "http-response set-header Cache-Control no-transform", "http-response set-header Vary X-It",
 	}
-	answerTests     = []string{"status 404", "status ge 300", "res.hdr(X-It) -m found", "res.hdr(Location) -m beg http", "src 127.0.5.5", "ssl_fc", "res.hdr(Set-Cookie) -m found"}
-	harmlessLines   = []string{"timeout server 59s", "timeout connect 9s", "timeout tunnel 1h", "option redispatch", "option http-server-close", "option httpclose", "balance source", "balance first", "retries 2", "no option http-keep-alive"}
+	answerTests   = []string{"status 404", "status ge 300", "res.hdr(X-It) -m found", "res.hdr(Location) -m beg http", "src 127.0.5.5", "ssl_fc", "res.hdr(Set-Cookie) -m found"}
+	harmlessLines = []string{"timeout server 59s", "timeout connect 9s", "timeout tunnel 1h", "option redispatch", "option http-server-close", "option httpclose", "balance source", "balance first", "retries 2", "no option http-keep-alive",
+		"stick on src", "stick on hdr(X-It)", "stick-table type ip size 1k\n  stick on url_param(id) table x", "balance uri whole", "balance url_param id", "balance hdr(X-It)", "balance leastconn", "hash-type consistent djb2", "option httplog", "log global", "fullconn 5", "option forceclose",
+		"contimeout 5s", "srvtimeout 50s", "timeout server 0", "tcp-request inspect-delay 5s",
+	}
 	compressions    = []string{"compression algo gzip", "compression algo gzip\n  compression type text/ application/json", "compression type TEXT/plain\n  compression algo deflate gzip\n  compression offload"}
 	serverTemplates = []string{"weight 5", "weight 0", "backup", "weight 256", "check inter 10s", ""}
 )
@@ -55,7 +96,7 @@ var (
 // condition draws one, or none. The names are those of acls.
 func condition(r *rand.Rand, braces string, tests []string, names []string) string {
 	one := func() string {
-		not := pick(r, "", "", "!")
+		not := pick(r, "", "", "", "!", "! ", "!!")
 		if n := r.IntN(4); n == 0 && len(names) > 0 {
 			return not + names[r.IntN(len(names))]
 		}
@@ -63,13 +104,15 @@ func condition(r *rand.Rand, braces string, tests []string, names []string) stri
 		return not + open + " " + tests[r.IntN(len(tests))] + " " + shut
 	}
 	text := pick(r, "if ", "if ", "unless ") + one()
-	switch r.IntN(5) {
-	case 0:
+	switch r.IntN(8) {
+	case 0, 1:
 		return ""
-	case 1:
-		return text + " " + one()
 	case 2:
-		return text + " or " + one()
+		return text + " " + one()
+	case 3:
+		return text + pick(r, " or ", " || ", " OR ") + one()
+	case 4:
+		return text + " " + one() + " or " + one() + " || " + one() + " " + one()
 	}
 	return text
 }
@@ -118,16 +161,45 @@ func templates(r *rand.Rand, into map[string]string, port int) {
 		set("BACKEND_SERVER_OPTIONS", "  server {serverName} {host_ipv4}:{port} id {serverId}{cookieOptions}{healthCheckOptions}{otherOptions} "+serverTemplates[r.IntN(len(serverTemplates))]+"\n")
 	}
 	if r.IntN(10) == 0 {
-		set("BACKEND_STICKY_OPTIONS", pick(r, "  cookie mesosphere_server_id insert indirect nocache\n", "  cookie mesosphere_server_id insert indirect nocache httponly\n"))
+		set("BACKEND_STICKY_OPTIONS", "  cookie "+pick(r, stickyNames...)+pick(r, " insert indirect nocache\n", " insert indirect nocache httponly secure\n", " insert\n"))
 	}
 	if r.IntN(10) == 0 {
 		set("BACKEND_HSTS_OPTIONS", "  rspadd Strict-Transport-Security:\\ max-age=7\n")
 	}
 	if r.IntN(6) == 0 {
-		set("HTTP_FRONTEND_ACL", "  acl host_{cleanedUpHostname} hdr(host) -i {hostname}\n  use_backend {backend} if host_{cleanedUpHostname} "+strings.TrimPrefix(strings.TrimPrefix(condition(r, "{{}}", tests, predefined), "if "), "unless ")+"\n")
+		set("HTTP_BACKEND_NETWORK_ALLOWED_ACL", "  acl network_allowed src {network_allowed}\n"+pick(r, "", "  acl network_allowed path_beg /open\n"))
 	}
 	if r.IntN(8) == 0 {
 		set("FRONTEND_BACKEND_GLUE", "  use_backend {backend} "+condition(r, "{{}}", tests, predefined)+"\n")
+	}
+	if r.IntN(4) == 0 {
+		frontTemplates(r, set)
+	}
+}
+
+// stickyNames are those of cookies that keep clients at servers.
+var stickyNames = []string{"mesosphere_server_id", "own_id"}
+
+// frontTemplates draws those of the frontends that services share, whichever of them will be used.
+func frontTemplates(r *rand.Rand, set func(name, text string)) {
+	more := func() string {
+		_, terms, _ := strings.Cut(condition(r, "{{}}", tests, predefined), " ")
+		return terms
+	}
+	for _, path := range []string{"", "_WITH_PATH"} {
+		acls, terms := "  acl host_{cleanedUpHostname} hdr(host) -i {hostname}\n", "host_{cleanedUpHostname} "
+		if path != "" {
+			acls, terms = acls+"  acl path_{backend} path_beg {path}\n", terms+"path_{backend} "
+		}
+		for _, auth := range []string{"", strings.Replace(path, "PATH", "PATH_AND_AUTH", 1), "_WITH_AUTH"} {
+			set("HTTP_FRONTEND_ROUTING_ONLY"+cmp.Or(auth, path), "  use_backend {backend} if "+terms+more()+"\n")
+		}
+		set("HTTP_FRONTEND_ACL"+path, acls+"  use_backend {backend} if "+terms+more()+"\n")
+		set("HTTP_FRONTEND_ACL_ONLY"+path, acls)
+		set("HTTPS_FRONTEND_ACL"+path, acls+"  use_backend {backend} if "+terms+more()+"\n")
+		auth := "_WITH_AUTH" + strings.Replace(path, "WITH", "AND", 1)
+		set("HTTP_FRONTEND_ACL"+auth, acls+"  acl auth_{cleanedUpHostname} http_auth(user_{backend})\n  http-request auth realm \"{realm}\" if host_{cleanedUpHostname} !auth_{cleanedUpHostname}\n  use_backend {backend} if "+terms+more()+"\n")
+		set("BACKEND_REDIRECT_HTTP_TO_HTTPS"+path, acls+"  redirect scheme https code 307 if !{{ ssl_fc }} "+terms+more()+"\n")
 	}
 }
 

@@ -110,7 +110,7 @@ func target(r *rand.Rand, s route.Spec) string {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	return path + pick(r, "", "", "?", "?id=1", "?a=b&id=2&c=/d", "?x='\"", pick(r, "?id", "?a=1;id=1", "?id=1?id=2", "?x&id=&a=b&a=x"))
+	return path + pick(r, "", "", "?", "?id=1", "?a=b&id=2&c=/d", "?x='\"", pick(r, "?id", "?a=1;id=1", "?id=1?id=2", "?x&id=&a=b&a=x", "?id=a+b%20c%2", "?id=%zz&q=a%26b", "?id=/p/q.r", "?a=127.0.0.1&id=010"))
 }
 
 // webSocket is what a client of one sends beside that.
@@ -122,7 +122,7 @@ func field(r *rand.Rand, s route.Spec, q *question) string {
 	case 0, 1:
 		return "X-Forwarded-Proto: " + pick(r, "https", "http", "HTTPS", "", "https, http")
 	case 2:
-		return "X-Forwarded-For: " + pick(r, "1.2.3.4", "1.2.3.4, 5.6.7.8", "unknown")
+		return "X-Forwarded-For: " + pick(r, "1.2.3.4:80", "::1", "1.2.3.4", "1.2.3.4, 5.6.7.8", "unknown")
 	case 3:
 		return "X-Forwarded-Port: 99"
 	case 4, 5:
@@ -134,7 +134,7 @@ func field(r *rand.Rand, s route.Spec, q *question) string {
 		return "Want-Location: " + location(r, s)
 	case 9:
 		return "Want-Field: " + pick(r, "Strict-Transport-Security: max-age=1", "Set-Cookie: own=1; Path=/x", "Cache-Control: max-age=60",
-			"Keep-Alive: timeout=5", "X-It: 1",
+			"Keep-Alive: timeout=5", "X-It: 1", "X-It: "+values[r.IntN(len(values))], "X-It: "+values[r.IntN(len(values))],
 			"ETag: \"v1\"", "ETag: W/\"v1\"", "ETag: v1", "Cache-Control: private, no-transform", "Content-Type: text/plain", "Content-Type: multipart/mixed", "Vary: Cookie")
 	case 10:
 		return "Want-Status: " + pick(r, "404", "500", "301", "204", "304", "503")
@@ -146,16 +146,16 @@ func field(r *rand.Rand, s route.Spec, q *question) string {
 	if r.IntN(2) == 0 {
 		return "Accept-Encoding: " + pick(r, "gzip", "gzip", "gzip, br", "br, gzip;q=0.5", "*", "gzip;q=0, *", "br")
 	}
-	return pick(r, "X-It: one", "TE: trailers", "TE: gzip, trailers", "Keep-Alive: 5", "Proxy-Connection: close", "Connection: close", "Connection: keep-alive",
+	return pick(r, "X-It: "+values[r.IntN(len(values))], "X-It: "+values[r.IntN(len(values))], "X-Two: "+values[r.IntN(len(values))], "X-Number: "+pick(r, "5", "-5", "05", "7 , 8", "", "2147483647"), "X-It: one", "TE: trailers", "TE: gzip, trailers", "Keep-Alive: 5", "Proxy-Connection: close", "Connection: close", "Connection: keep-alive",
 		"Upgrade: h2c", "Connection: Upgrade\r\nUpgrade: h2c", "Accept-Encoding: gzip", "Connection: close, X-It\r\nX-It: two",
 		"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", "X-Empty:", "X-It: a\r\nX-It: b")
 }
 
 func cookies(r *rand.Rand, s route.Spec, q *question) string {
-	list := []string{pick(r, "a=b", "mesosphere_server_id=unknown", "c=", `q="a b"`)}
+	list := []string{pick(r, "a=b", "mesosphere_server_id=unknown", "own_id=unknown", "c=", `q="a b"`, "a=one", `a="x; y"`, "a=/p/q.r,b=c")}
 	if len(s.Backends) > 0 && r.IntN(4) > 0 {
 		if k := s.Backends[r.IntN(len(s.Backends))]; len(k.Servers) > 0 {
-			list = append(list, "mesosphere_server_id="+k.Servers[r.IntN(len(k.Servers))].Cookie)
+			list = append(list, pick(r, stickyNames...)+"="+k.Servers[r.IntN(len(k.Servers))].Cookie)
 			q.binds = true
 		}
 	}

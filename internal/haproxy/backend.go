@@ -71,15 +71,15 @@ func (w *writer) directives(k *route.BackendSpec) {
 	}
 }
 
-// sentURI is what HAProxy knows only where it logs requests.
-const sentURI = "capture.req.uri"
+// captured begins what HAProxy knows only where it logs requests; variables hold it instead.
+const captured = "capture.req."
 
 // ofPath is a line that is about the path of a request, and its query, where it says URI: to HAProxy that is a whole URL in HTTP/2.
 func ofPath(line string) string {
 	if rest, ok := strings.CutPrefix(line, "http-request replace-uri "); ok {
 		line = "http-request replace-pathq " + rest
 	}
-	return strings.ReplaceAll(line, sentURI, "var(txn.uri)")
+	return strings.NewReplacer(captured+"uri", "var(txn.uri)", captured+"method", "var(txn.method)").Replace(line)
 }
 
 // hides says that a text may speak of credentials, which are not to be shown.

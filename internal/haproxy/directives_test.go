@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"marathon-lb/internal/haproxy"
 	"marathon-lb/internal/route"
@@ -109,4 +110,14 @@ func TestRulesSeeTheFieldsOfTheConnectionBeforeTheseAreTakenOut(t *testing.T) {
 		t.Errorf("rules by host do not see Upgrade:\n%s", in)
 	}
 	testkit.HAProxyAccepts(t, got)
+}
+
+func TestTheURIThatWasSentIsAVariableAndForEverIsWhereTheClockEnds(t *testing.T) {
+	s := everything()
+	web(s).Do = &route.Directives{Server: 30 * 24 * time.Hour, Response: []route.Directive{{Act: route.SetHeader, Name: "X-A", Value: text(t, "%[capture.req.uri]")}}}
+	config := haproxy.Config(s, options)
+	if !strings.Contains(config, "\n  http-request set-var(txn.uri) pathq\n") || !strings.Contains(config, "\n  http-response set-header X-A %[var(txn.uri)]\n") {
+		t.Error(config)
+	}
+	testkit.HAProxyAccepts(t, config)
 }

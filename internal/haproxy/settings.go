@@ -69,9 +69,10 @@ func (w *writer) entrance() {
 	w.line("http-request disable-l7-retry unless { method %s }", idempotent)
 	w.note("Host without port, case and trailing dot")
 	w.line(`http-request set-var(txn.host) req.hdr(Host),host_only,lower,regsub('\.$','')`)
-	if slices.ContainsFunc(w.spec.Backends, func(k route.BackendSpec) bool { return strings.Contains(k.Do.String(), sentURI) }) {
-		w.note("%s", sentURI)
+	if slices.ContainsFunc(w.spec.Backends, func(k route.BackendSpec) bool { return strings.Contains(k.Do.String(), captured) }) {
+		w.note("%suri and %[1]smethod", captured)
 		w.line("http-request set-var(txn.uri) pathq")
+		w.line("http-request set-var-fmt(txn.method) %%[method]") // as a text: HAProxy forgets methods that it does not know
 	}
 	w.note("what of the fields that concern one connection goes on to the server")
 	w.line("http-request set-var(txn.websocket) bool(true) if { method GET } { req.hdr(Connection) -i upgrade } { req.hdr(Upgrade) -i websocket } " +

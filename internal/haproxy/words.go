@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"marathon-lb/internal/route"
 )
 
 // word is foreign text as one word of a line: what could mean more than itself is quoted. A zero byte has no place in a configuration; it
@@ -49,12 +51,9 @@ func format(text string) string { return word(strings.ReplaceAll(text, "%", "%%"
 // literal is a text in a regular expression.
 func literal(text string) string { return regexp.QuoteMeta(text) }
 
-// longest is where HAProxy's clock ends.
-const longest = 24 * 24 * time.Hour
-
 // span is a length of time.
 func span(d time.Duration) string {
-	d = min(d, longest)
+	d = min(d, route.Longest)
 	if d%time.Second == 0 {
 		return fmt.Sprintf("%ds", d/time.Second)
 	}

@@ -248,7 +248,9 @@ func (t *Test) words() []string {
 	if t.fold {
 		words = append(words, "-i")
 	}
-	if t.kind != string(t.sample.gives) || t.fold && t.sample.expression.Name == "method" { // methods that HAProxy knows have case to it otherwise
+	name := t.sample.expression.Name
+	says := strings.HasPrefix(name, "capture.") || t.fold && name == "method" // variables have no match of their own, and methods that HAProxy knows have case otherwise
+	if says || t.kind != string(t.sample.gives) {
 		words = append(words, "-m", t.kind)
 	}
 	if len(t.patterns) > 0 && strings.HasPrefix(t.patterns[0], "-") {

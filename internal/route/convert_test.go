@@ -1,7 +1,6 @@
 package route_test
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 
@@ -60,19 +59,6 @@ func TestTestsHoldWhereTheyDoForHAProxy(t *testing.T) {
 	}
 }
 
-func TestElementsOfAListThatStayKeepTheirBlanks(t *testing.T) {
-	value, err := route.ParseFormat(`<\0>`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &route.Request{Head: route.Head{Fields: []route.Field{{Name: "X-List", Value: `cc , b , "b,b" ,d`}}}}
-	d := route.Directives{Request: []route.Directive{{Act: route.ReplaceValue, Name: "X-List", Match: regexp.MustCompile("^b$"), Value: value}}}
-	d.OnRequest(r, nil)
-	if got := r.Get("X-List"); got != `cc ,<b>, "b,b" ,d` {
-		t.Errorf("%q", got)
-	}
-}
-
 func TestTheURIThatWasSentIsKnownAfterItWasChanged(t *testing.T) {
 	sent, err := route.ParseFormat("%[capture.req.uri]")
 	if err != nil {
@@ -88,5 +74,28 @@ func TestTheURIThatWasSentIsKnownAfterItWasChanged(t *testing.T) {
 	a := &route.Response{}
 	if d.OnResponse(r, a); a.Get("X-Sent") != want || r.Path != "/new" {
 		t.Errorf("%q, now %s", a.Get("X-Sent"), r.Path)
+	}
+}
+
+// HAProxy takes 64 words.
+func TestARuleWithMoreWordsThanALineTakesIsPrintedAsSeveral(t *testing.T) {
+	words := append([]string{"unless"}, strings.Fields(strings.Repeat("{ path_beg /a } { method GET } or ", 20)+"TRUE")...)
+	_, cut, err := hacfg.CutCondition(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := route.NewCondition(cut, func(string) *route.ACL { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := route.Directives{Request: []route.Directive{{Act: route.AddHeader, Name: "X-A", Value: route.Plain("b"), If: long}}}
+	lines := strings.Split(strings.TrimSpace(d.String()), "\n")
+	if last := lines[len(lines)-1]; last != "http-request add-header X-A b unless { var(txn.met) -m bool }" || len(lines) != 1+21+1 {
+		t.Error(d.String())
+	}
+	for _, line := range lines {
+		if len(strings.Fields(line)) > 64 {
+			t.Error(line)
+		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"marathon-lb/internal/hacfg"
 )
 
+// Longest is where HAProxy's clock ends.
+const Longest = 24 * 24 * time.Hour
+
 // String is a line of HAProxy's configuration for each thing asked for, in an order that means the same. What HAProxy has no line for is
 // left out: there is none.
 func (d *Directives) String() string {
@@ -24,7 +27,7 @@ func (d *Directives) String() string {
 		d    time.Duration
 	}{{"connect", d.Connect}, {"server", d.Server}, {"tunnel", d.Tunnel}} {
 		if t.d != 0 {
-			line("timeout", t.name, fmt.Sprintf("%dms", t.d.Milliseconds()))
+			line("timeout", t.name, fmt.Sprintf("%dms", min(t.d, Longest).Milliseconds()))
 		}
 	}
 	switch {
@@ -49,16 +52,19 @@ func (d *Directives) String() string {
 	ends := d.Allows()
 	for _, x := range d.Request { // they are in order: a late one is like others where none ends the http-request lines before it
 		x.Late = x.Late && ends
-		line(x.line("http-request"))
+		line(x.lines("http-request"))
 	}
 	for i := range d.Response {
-		line(d.Response[i].line("http-response"))
+		line(d.Response[i].lines("http-response"))
 	}
 	return b.String()
 }
 
-// mostTypes are in a line: HAProxy takes 64 words.
-const mostTypes = 48
+// HAProxy takes so many words in a line; mostTypes are in one.
+const (
+	mostWords = 64
+	mostTypes = 48
+)
 
 // lines ask for the compression.
 func (c *Compression) lines() []string {
@@ -78,6 +84,29 @@ func (a *ACL) lines() (lines []string) {
 		lines = append(lines, "acl "+hacfg.Quote(a.Name)+" "+t.String())
 	}
 	return lines
+}
+
+// lines is the directive as a line of the rules of requests or of responses. Where the condition is too long for one, its alternatives are asked in
+// lines before that.
+func (x *Directive) lines(of string) string {
+	line := x.line(of)
+	if x.If == nil || x.Late || len(strings.Fields(line)) <= mostWords {
+		return line
+	}
+	if x.Act == Accept || x.Act == Reject {
+		of = "tcp-request content"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s set-var(txn.met) bool(false)\n", of)
+	for i := range x.If.any {
+		one := Condition{any: x.If.any[i : i+1], text: hacfg.Condition{Any: x.If.text.Any[i : i+1]}}
+		fmt.Fprintf(&b, "%s set-var(txn.met) bool(true) %s\n", of, one.String())
+	}
+	bare, word := *x, "if"
+	if bare.If = nil; x.If.text.Unless {
+		word = "unless"
+	}
+	return b.String() + bare.line(of) + " " + word + " { var(txn.met) -m bool }"
 }
 
 // line is the directive as a line of the rules of requests or of responses.

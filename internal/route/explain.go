@@ -12,8 +12,6 @@ type Question struct {
 	Method string   // of the request; GET if empty
 	Header []string // its lines: "Name: value"
 	From   string   // the client's address, empty if it does not matter
-
-	Planned bool // the table is made of definitions, without tasks: a backend without servers is no reason to refuse
 }
 
 // Explanation says what becomes of a request or an app, and why. Its JSON is /v1/explain's: fields are added, never renamed.

@@ -107,6 +107,7 @@ var fetches = map[string]fetch{
 		sent := cmp.Or(r.sent, r.target())
 		return oneIf(sent != "*", sent)
 	}},
+	"capture.req.method": {gives: text, scope: OfRequest, kept: true, get: func(r *Request, _ *Response, _ []string) []string { return one(r.Method) }},
 	"query": {gives: text, scope: OfRequest, get: func(r *Request, _ *Response, _ []string) []string {
 		return oneIf(r.Query != "", strings.TrimPrefix(r.Query, "?"))
 	}},
@@ -144,7 +145,6 @@ var fetches = map[string]fetch{
 var otherNames = map[string]string{
 	"hdr": "req.hdr", "hdr_cnt": "req.hdr_cnt", "hdr_val": "req.hdr_val", "hdr_ip": "req.hdr_ip", "cook": "req.cook", "url_param": "urlp", "url": "pathq",
 	"shdr": "res.hdr", "shdr_cnt": "res.hdr_cnt", "req_ver": "req.ver", "req_proto_http": "req.proto_http",
-	"capture.req.method": "method",
 }
 
 // Sample is a fetch and its converters, ready to be asked.
