@@ -73,12 +73,7 @@ var exceptions = []exception{
 			a.withoutNames("connection", "upgrade", "keep-alive", "proxy-connection", "te", "http2-settings")
 		}
 	}},
-	{row: "D-DETAIL-59", settle: func(_ question, a *answer) { // a path that begins with // is escaped by Go's library
-		method, rest, _ := strings.Cut(a.Line, " ")
-		if target, err := url.PathUnescape(strayPercent.ReplaceAllString(rest, "%25$1")); err == nil && strings.HasPrefix(rest, "//") {
-			a.Line = method + " " + target
-		}
-	}},
+	{row: "D-DETAIL-59", settle: func(_ question, a *answer) { a.unescape() }},
 	{row: "D-CONFIG-5", settle: func(_ question, a *answer) { // pages that HAProxy words otherwise, or does not have
 		if a.Server == "" && (a.Status == 405 || a.Status == 414 || a.Status == 431) {
 			a.Page, a.Fields = "", nil
@@ -166,4 +161,12 @@ func (a answer) setsCookie() bool {
 func sticks(a answer, servers map[string]server) bool {
 	name := servers[a.Server].sticky
 	return name != "" && !slices.ContainsFunc(a.Head, func(f string) bool { return strings.Contains(f, name+"=") })
+}
+
+// unescape takes away what Go's library escapes in a path that begins with // (D-DETAIL-59).
+func (a *answer) unescape() {
+	method, rest, _ := strings.Cut(a.Line, " ")
+	if target, err := url.PathUnescape(strayPercent.ReplaceAllString(rest, "%25$1")); err == nil && strings.HasPrefix(rest, "//") {
+		a.Line = method + " " + target
+	}
 }

@@ -50,6 +50,7 @@ func TestTheDirectivesOfATemplateDoWhatTheyDoInHAProxy(t *testing.T) {
 
 // plainly is an answer without what the configuration of the test does not ask HAProxy for.
 func plainly(a answer) answer {
+	a.unescape()
 	a.withoutNames("x-forwarded-port", "x-forwarded-proto", "x-forwarded-for", "connection")
 	a.Fields = slices.DeleteFunc(a.Fields, func(f string) bool { return strings.HasPrefix(f, "Keep-Alive:") })
 	return a
