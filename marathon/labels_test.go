@@ -384,8 +384,8 @@ func TestStrangeNamesSaySoAndWhatWasMeant(t *testing.T) {
 func TestTheRemedyForABadValueFitsTheLabel(t *testing.T) {
 	for _, c := range []struct{ label, value, remedy string }{
 		{"HAPROXY_0_BACKEND_HEALTHCHECK_PORT_INDEX", "1", "the app's only port is 0"},
-		{"HAPROXY_0_VHOST", "a.example;b.example", "write host names separated by commas"},
-		{"HAPROXY_0_VHOST", "${HOST}", "write host names separated by commas"},
+		{"HAPROXY_0_VHOST", "a.example;b.example", "write host names such as www.example.com, separated by commas"},
+		{"HAPROXY_0_VHOST", "${HOST}", "write host names such as www.example.com, separated by commas"},
 		{"HAPROXY_0_GROUP", "external internal", "write names of groups separated by commas"},
 		{"HAPROXY_0_GROUP", "external,external;internal", "write names of groups separated by commas"},
 		{"HAPROXY_0_PATH", "^/api", "write /api"},

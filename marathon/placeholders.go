@@ -3,6 +3,7 @@ package marathon
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // raw are the templates whose braces mean themselves.
@@ -120,12 +121,14 @@ func (s *service) healthPlaceholder(name string, h *HealthCheck) (string, bool) 
 	if h.PortIndex != nil {
 		index = *h.PortIndex
 	}
-	path := h.Path
+	path, timeout, interval := h.Path, h.TimeoutSeconds, h.IntervalSeconds
 	defaultTo(&path, "/")
+	defaultTo(&timeout, int(defaultCheckTimeout/time.Second)) // which a file may leave to Marathon
+	defaultTo(&interval, int(defaultCheckInterval/time.Second))
 	v, known := map[string]string{
 		"healthCheckPath": path, "healthCheck[path]": path, "healthCheckProtocol": h.Protocol, "healthCheckPortIndex": fmt.Sprint(index),
-		"healthCheckPort": fmt.Sprint(h.Port), "healthCheckTimeoutSeconds": fmt.Sprint(h.TimeoutSeconds),
-		"healthCheckIntervalSeconds":        fmt.Sprint(h.IntervalSeconds),
+		"healthCheckPort": fmt.Sprint(h.Port), "healthCheckTimeoutSeconds": fmt.Sprint(timeout),
+		"healthCheckIntervalSeconds":        fmt.Sprint(interval),
 		"healthCheckGracePeriodSeconds":     fmt.Sprint(h.GracePeriodSeconds),
 		"healthCheckMaxConsecutiveFailures": fmt.Sprint(h.MaxConsecutiveFailures),
 		"healthCheckFalls":                  fmt.Sprint(h.MaxConsecutiveFailures + 1),

@@ -127,7 +127,7 @@ func (s *service) setVHost(set setting) {
 		s.vhosted = true
 		host := route.NormalHost(text)
 		if reason := cmp.Or(badHost(text), badHost(host)); reason != "" {
-			s.complain(set, fmt.Sprintf("%q %s; it leads nowhere", text, reason), "write host names separated by commas")
+			s.complain(set, fmt.Sprintf("%q %s; it leads nowhere", text, reason), "write host names such as www.example.com, separated by commas")
 			continue
 		}
 		s.hosts = appendNew(s.hosts, host)

@@ -159,7 +159,7 @@ func TestWhatProbesFind(t *testing.T) {
 			if got.Status != c.status || got.Code != c.code || got.Text != c.text || got.Health != health {
 				t.Errorf("%s %d %q, health %v; want %s %d %q", got.Status, got.Code, got.Text, got.Health, c.status, c.code, c.text)
 			}
-			if late := got.Status == route.L4TOUT || got.Status == route.L6TOUT || got.Status == route.L7TOUT; late && got.Took < c.timeout {
+			if late := got.Status == route.L4TOUT || got.Status == route.L6TOUT || got.Status == route.L7TOUT; late && got.Took < c.timeout*9/10 { // the clock of the deadline began a little before that of the report
 				t.Errorf("it gave up after %v, before the time-out of %v", got.Took, c.timeout)
 			}
 		})

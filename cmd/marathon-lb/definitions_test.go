@@ -246,6 +246,9 @@ func TestFilesWithoutTasksAreExplainedAsIfOneRan(t *testing.T) {
 	path := written(t, map[string]string{
 		"live.json": live, "new.json": strings.Replace(asCreated[3], "d.test", "new.test", 1), "pod.json": aPod, "none.json": defined("/none", 10000, "internal", ""),
 		"bridge.json": asCreated[5],
+		"hc.json": `{"id":"/hc","portDefinitions":[{"port":20600}],"healthChecks":[{"protocol":"HTTP"}],"labels":{"HAPROXY_GROUP":"external",` +
+			`"HAPROXY_0_BACKEND_HTTP_HEALTHCHECK_OPTIONS":"  option httpchk GET {healthCheckPath}\n  timeout check {healthCheckTimeoutSeconds}s\n",` +
+			`"HAPROXY_0_BACKEND_SERVER_HTTP_HEALTHCHECK_OPTIONS":"  check inter {healthCheckIntervalSeconds}s fall {healthCheckFalls}{healthCheckPortOptions}\n"}}`,
 	})
 	supposed := func(id string) string { return "the files tell of no tasks of " + id + ": one is supposed to run" }
 	for _, c := range []struct {
@@ -254,6 +257,7 @@ func TestFilesWithoutTasksAreExplainedAsIfOneRan(t *testing.T) {
 		code  int
 		says  []string
 	}{
+		{[]string{"hc.json"}, "/hc", 0, []string{"inter=1m0s timeout=20s rise=2 fall=4"}},
 		{[]string{"new.json"}, "/noports", 0, []string{"port 0: exposed; 1 problem; " + supposed("/noports")}},
 		{[]string{"new.json"}, "http://new.test/", 0, []string{"where 1 of 1 servers take turns", supposed("/noports")}},
 		{[]string{"live.json", "new.json"}, "http://new.test/", 0, []string{"where 1 of 1 servers take turns", supposed("/noports")}},
