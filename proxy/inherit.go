@@ -47,7 +47,7 @@ func (p *Proxy) inherited(bind string) *net.TCPListener {
 }
 
 // Give is the listening socket for an address, for a successor; nil if there is none. What waits in it is the successor's from now on,
-// should this process leave.
+// should this process leave. Pass it on by SyscallConn: Fd would have the socket block, here too.
 func (p *Proxy) Give(bind string) (*os.File, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

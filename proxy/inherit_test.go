@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,7 +28,17 @@ func takeFrom(p *rig) proxy.Take {
 			return nil, err
 		}
 		defer f.Close()
-		l, err := net.FileListener(f)
+		raw, err := f.SyscallConn() // as a descriptor is passed on: Fd would make the socket block, in both processes
+		if err != nil {
+			return nil, err
+		}
+		var n int
+		if cerr := raw.Control(func(fd uintptr) { n, err = syscall.Dup(int(fd)) }); cerr != nil || err != nil {
+			return nil, errors.Join(cerr, err)
+		}
+		passed := os.NewFile(uintptr(n), bind)
+		defer passed.Close()
+		l, err := net.FileListener(passed)
 		if err != nil {
 			return nil, err
 		}
