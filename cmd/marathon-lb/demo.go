@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"marathon-lb/internal/route"
 	"marathon-lb/marathon"
 	"marathon-lb/marathon/marathontest"
 )
@@ -64,8 +66,9 @@ func (c command) demo(args []string) int {
 	running, ended := context.WithCancel(ctx)
 	var telling sync.WaitGroup
 	telling.Go(func() {
-		if app := "http://" + loopback(ports[demoService]); answers(running, app) {
-			c.tutorial(sim.URL(), app, "http://"+o.Stats.Bind.String())
+		app, stats := "http://"+loopback(ports[demoService]), "http://"+o.Stats.Bind.String()
+		if isServed(running, stats, app+"/") {
+			c.tutorial(sim.URL(), app, stats)
 		}
 	})
 	err = serve(ctx, o, log)
@@ -77,14 +80,17 @@ func (c command) demo(args []string) int {
 	return clean
 }
 
-// answers waits until a URL answers 200: who follows the tutorial, by hand or by a script, shall not begin with a 503.
-func answers(ctx context.Context, url string) bool {
+// isServed waits until the load balancer says that it serves an app: who follows the tutorial, by hand or by a script, shall not begin with a
+// 503, nor find some on the page that are only ours.
+func isServed(ctx context.Context, stats, app string) bool {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // a connection that stays would hold up the end
-	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, stats+"/v1/explain?q="+app, nil)
 	for err == nil && ctx.Err() == nil {
 		if resp, err := client.Do(ask); err == nil {
+			var x route.Explanation
+			told := json.NewDecoder(resp.Body).Decode(&x)
 			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
+			if told == nil && x.OK {
 				return true
 			}
 		}

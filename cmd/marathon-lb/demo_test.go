@@ -50,6 +50,11 @@ func TestTheDemoDoesTheTutorial(t *testing.T) {
 	if status != 200 {
 		t.Fatalf("who asks app2 as soon as the demo tells its address gets %d", status)
 	}
+	_, csv := get(stats + "/haproxy?stats;csv")
+	_, row, _ := strings.Cut(csv, backend+",BACKEND,")
+	if cells := strings.Split(row, ","); len(cells) < 12 || cells[5] != "1" || cells[11] != "0" { // stot and econ
+		t.Errorf("the first request is not the first, or there were errors before it: %.200q", row)
+	}
 	for range 20 {
 		if _, body := get(at["app2"]); body != one {
 			t.Fatalf("with one instance: %q, then %q", one, body)
